@@ -1,0 +1,3 @@
+module github.com/ampersink/ampersink
+
+go 1.26.0

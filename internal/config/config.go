@@ -1,0 +1,284 @@
+// Package config is the configuration file as types. It promises that what it
+// hands out can run: unknown keys, wrong types, missing secrets and impossible
+// combinations are refused before anything starts, naming file, line, key and
+// the nearest valid spelling.
+//
+// It is a leaf: every stage takes the part that concerns it.
+package config
+
+import "time"
+
+// Config is the whole file.
+type Config struct {
+	Kafka           Kafka         `yaml:"kafka"`
+	Ampersand       Ampersand     `yaml:"ampersand"`
+	Routes          []Route       `yaml:"routes"`
+	Skip            []SkipRule    `yaml:"skip"`
+	DeadLetter      DeadLetter    `yaml:"dead_letter"`
+	Retry           Retry         `yaml:"retry"`
+	InDoubt         InDoubt       `yaml:"in_doubt"`
+	Limits          Limits        `yaml:"limits"`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+	Admin           Admin         `yaml:"admin"`
+	Log             Log           `yaml:"log"`
+}
+
+// Kafka is the cluster, the group, and where the group starts.
+type Kafka struct {
+	Brokers        []string      `yaml:"brokers"`
+	Group          string        `yaml:"group"`
+	Start          Start         `yaml:"start"`
+	OnLostOffset   OnLostOffset  `yaml:"on_lost_offset"`
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	InstanceID     string        `yaml:"instance_id"`
+	ClientID       string        `yaml:"client_id"`
+	// Balancer is the partition assignment strategy of the group.
+	Balancer Balancer `yaml:"balancer"`
+	TLS      *TLS     `yaml:"tls"`
+	SASL     *SASL    `yaml:"sasl"`
+}
+
+// TLS is nil when the file has no such key: plain text. An empty section is TLS
+// with the system's roots.
+type TLS struct {
+	CA         string `yaml:"ca"`   // file; empty: the system's roots
+	Cert       string `yaml:"cert"` // file; with Key: mutual TLS
+	Key        string `yaml:"key"`  // file
+	ServerName string `yaml:"server_name"`
+}
+
+// SASL is nil when the file has no such key.
+type SASL struct {
+	Mechanism Mechanism `yaml:"mechanism"`
+	User      string    `yaml:"user"`
+	Password  Secret    `yaml:"password"`
+}
+
+// Ampersand is the API and the project that the key belongs to.
+type Ampersand struct {
+	URL     string        `yaml:"url"`
+	APIKey  Secret        `yaml:"api_key"`
+	Project string        `yaml:"project"`
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Route says which topics become writes to which object, and how.
+type Route struct {
+	Name      string    `yaml:"name"`
+	Topics    Topics    `yaml:"topics"`
+	Format    Format    `yaml:"format"`
+	Envelope  Envelope  `yaml:"envelope"`
+	Operation Operation `yaml:"operation"` // plain only
+	To        To        `yaml:"to"`
+	// Key lists the fields of the source key, in order; empty: the whole record key.
+	Key    []string `yaml:"key"`
+	ID     ID       `yaml:"id"`
+	Fields []Field  `yaml:"fields"` // a mapping in the file, its order kept
+
+	Associations Associations `yaml:"associations"`
+	Headers      []Header     `yaml:"headers"`
+
+	OnCreate    Action   `yaml:"on_create"`
+	OnUpdate    Action   `yaml:"on_update"`
+	OnDelete    OnDelete `yaml:"on_delete"`
+	OnSnapshot  Action   `yaml:"on_snapshot"`
+	OnTombstone Action   `yaml:"on_tombstone"`
+	Before      Before   `yaml:"before"`
+	Mode        Mode     `yaml:"mode"`
+	Batch       Batch    `yaml:"batch"`
+}
+
+// Topics is a list of names or one regular expression, never both.
+type Topics struct {
+	Names []string
+	Regex string
+}
+
+// To is the destination of a route. Group may come from the row.
+type To struct {
+	Integration string `yaml:"integration"`
+	Object      string `yaml:"object"`
+	Group       Group  `yaml:"group"`
+}
+
+// Group is a fixed groupRef, or where the record says it: exactly one is set.
+type Group struct {
+	Value  string
+	Field  string
+	Header string
+}
+
+// Operation says how a plain row tells what happened to it. At most one of
+// Field, Header and Value is set; none: a row that carries a CRM id is an
+// update, a row without one a create.
+type Operation struct {
+	Field  string `yaml:"field"`
+	Header string `yaml:"header"`
+	Value  string `yaml:"value"` // create, update or delete
+}
+
+// ID says where the CRM id of a row is found.
+type ID struct {
+	Field string `yaml:"field"`
+}
+
+// Field is one member of the write. Exactly one of From and HasValue is set.
+type Field struct {
+	To       string // the CRM's field
+	From     string // a column, or a path into it: address.city
+	HasValue bool
+	Value    []byte // a constant, as JSON
+	Line     int
+}
+
+// Associations are fixed, or taken from a field of the row that holds the array.
+type Associations struct {
+	Field string
+	Fixed []byte // a JSON array, or nil
+}
+
+// Header is passed on to the CRM with each request of the route (Salesforce).
+type Header struct {
+	Key   string `yaml:"key"`
+	Value string `yaml:"value"`
+}
+
+// OnDelete is an Action, or the fields to set instead of deleting (Set).
+type OnDelete struct {
+	Action Action
+	Set    []Field
+}
+
+// Batch says which writes travel together. Routes that share a destination must
+// agree on it.
+type Batch struct {
+	Size      int           `yaml:"size"`
+	Linger    time.Duration `yaml:"linger"`
+	AllOrNone bool          `yaml:"all_or_none"`
+	InFlight  int           `yaml:"in_flight"`
+	// Bytes bounds the body of one request.
+	Bytes Bytes `yaml:"bytes"`
+}
+
+// SkipRule skips, and counts under its name, the records of topics that have no
+// destination.
+type SkipRule struct {
+	Name   string `yaml:"name"`
+	Topics Topics `yaml:"topics"`
+}
+
+// DeadLetter is where refused records go.
+type DeadLetter struct {
+	// Topic may contain {topic}, the source topic.
+	Topic  string `yaml:"topic"`
+	Create bool   `yaml:"create"`
+}
+
+// Retry is the backoff of a request, and how long it lasts before the lane holds.
+type Retry struct {
+	Initial  time.Duration `yaml:"initial"`
+	Max      time.Duration `yaml:"max"`
+	Patience time.Duration `yaml:"patience"`
+}
+
+// Limits bound what the program takes.
+type Limits struct {
+	Memory    Bytes   `yaml:"memory"`
+	LaneShare float64 `yaml:"lane_share"`
+	Requests  int     `yaml:"requests"`
+}
+
+// Admin is the listener of /healthz, /readyz, /metrics and /status; empty: none.
+type Admin struct {
+	Listen string `yaml:"listen"`
+}
+
+// Log is the level and the form of the log.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // auto (console on a terminal), json, console
+}
+
+// Bytes is a size; the file writes 32MiB, 512KiB or a plain number.
+type Bytes int64
+
+// Secret never shows itself: not in %v, not in JSON, not in YAML.
+type Secret string
+
+// Reveal returns the secret for the one place that must send it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// The values of the keys that take one of a few words.
+type (
+	// Start is where a group without offsets starts.
+	Start string
+	// OnLostOffset is what happens when the committed offset is gone.
+	OnLostOffset string
+	// Balancer is the assignment strategy.
+	Balancer string
+	// Mechanism is the SASL mechanism.
+	Mechanism string
+	// Format is how keys and values are encoded.
+	Format string
+	// Envelope is the dialect of the change events.
+	Envelope string
+	// Action is what a route does with a kind of change.
+	Action string
+	// Before says what the source's before images hold.
+	Before string
+	// Mode is the mode of the writes.
+	Mode string
+	// InDoubt is what happens to a create whose answer was lost.
+	InDoubt string
+)
+
+// The words.
+const (
+	StartEarliest Start = "earliest"
+	StartLatest   Start = "latest"
+
+	LostStop     OnLostOffset = "stop"
+	LostEarliest OnLostOffset = "earliest"
+	LostLatest   OnLostOffset = "latest"
+
+	CooperativeSticky Balancer = "cooperative-sticky"
+	Range             Balancer = "range"
+
+	SASLPlain       Mechanism = "plain"
+	SASLScramSHA256 Mechanism = "scram-sha-256"
+	SASLScramSHA512 Mechanism = "scram-sha-512"
+
+	FormatJSON Format = "json"
+
+	EnvelopePlain        Envelope = "plain"
+	EnvelopeDebezium     Envelope = "debezium"
+	EnvelopeDebeziumFlat Envelope = "debezium_flat"
+
+	ActionCreate Action = "create"
+	ActionUpdate Action = "update"
+	ActionDelete Action = "delete"
+	ActionIgnore Action = "ignore"
+	ActionUpsert Action = "upsert" // known, and refused until identity lands
+
+	BeforeKeys Before = "keys"
+	BeforeFull Before = "full"
+
+	ModeSynchronous Mode = "synchronous"
+
+	InDoubtPark   InDoubt = "park"
+	InDoubtResend InDoubt = "resend"
+)
