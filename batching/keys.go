@@ -1,0 +1,143 @@
+package batching
+
+import "github.com/ampersink/ampersink/internal/model"
+
+// keyState is who owns a key and who waits for it, in order of arrival.
+type keyState struct {
+	owner   *Entry // nil while the key is settled but not durable
+	waiters []*Entry
+	// settled counts the writes of this key that have their fate but whose
+	// completion a crash could still undo. No successor goes while it is not zero.
+	settled int
+}
+
+// keyTable is the conflict sets of everything that is not yet durable.
+type keyTable struct {
+	keys map[model.Conflict]*keyState
+	free []*keyState // reused: a busy key table would otherwise allocate per write
+	// wanting counts the keys that are settled, not durable, and waited for: the
+	// demand for a commit.
+	wanting int
+}
+
+func newKeyTable() *keyTable { return &keyTable{keys: make(map[model.Conflict]*keyState)} }
+
+// acquire queues the entry for each of its keys and returns how many of them an
+// earlier write owns.
+func (t *keyTable) acquire(e *Entry) (blocked int) {
+	for _, c := range e.Write.Conflicts {
+		k := t.keys[c]
+		if k == nil {
+			k = t.take()
+			k.owner = e
+			t.keys[c] = k
+			continue
+		}
+		if k.owner == e || contains(k.waiters, e) {
+			continue // the same member twice in one set
+		}
+		if k.owner == nil && len(k.waiters) == 0 {
+			t.wanting++
+		}
+		k.waiters = append(k.waiters, e)
+		blocked++
+	}
+	return blocked
+}
+
+// settle marks the entry's keys as done but not durable.
+func (t *keyTable) settle(e *Entry) {
+	for _, c := range e.Write.Conflicts {
+		k := t.keys[c]
+		if k == nil || k.owner != e {
+			continue // the same member twice in one set
+		}
+		k.owner = nil
+		k.settled++
+		if len(k.waiters) > 0 {
+			t.wanting++
+		}
+	}
+}
+
+// release lets the next write of a key go, if no other completion of the key is
+// still undurable. It reports the entries that own all their keys now.
+func (t *keyTable) release(c model.Conflict, freed func(*Entry)) {
+	k := t.keys[c]
+	if k == nil || k.settled == 0 {
+		return
+	}
+	k.settled--
+	if k.settled > 0 || k.owner != nil {
+		return
+	}
+	if len(k.waiters) > 0 {
+		t.wanting--
+	}
+	t.pass(c, k, freed)
+}
+
+// abandon takes an entry out that will never be settled (its partition went
+// away before it was sent).
+func (t *keyTable) abandon(e *Entry, freed func(*Entry)) {
+	for _, c := range e.Write.Conflicts {
+		k := t.keys[c]
+		if k == nil {
+			continue
+		}
+		if k.owner == e {
+			k.owner = nil
+			t.pass(c, k, freed)
+			continue
+		}
+		for i, w := range k.waiters {
+			if w == e {
+				k.waiters = append(k.waiters[:i], k.waiters[i+1:]...)
+				if k.owner == nil && len(k.waiters) == 0 {
+					t.wanting--
+				}
+				break
+			}
+		}
+	}
+}
+
+// pass hands the key to its next waiter, or forgets the key.
+func (t *keyTable) pass(c model.Conflict, k *keyState, freed func(*Entry)) {
+	if len(k.waiters) == 0 {
+		delete(t.keys, c)
+		*k = keyState{waiters: k.waiters[:0]}
+		if len(t.free) < maxFreeKeys {
+			t.free = append(t.free, k)
+		}
+		return
+	}
+	next := k.waiters[0]
+	k.waiters[0] = nil
+	k.waiters = k.waiters[1:]
+	k.owner = next
+	next.blocked--
+	if next.blocked == 0 {
+		freed(next)
+	}
+}
+
+// maxFreeKeys bounds the key states that are kept for reuse: enough for the
+// writes between two commits of a busy sink, at about 60 bytes each.
+const maxFreeKeys = 16 << 10
+
+func (t *keyTable) take() *keyState {
+	if len(t.free) == 0 {
+		return new(keyState)
+	}
+	return popLast(&t.free)
+}
+
+func contains(s []*Entry, e *Entry) bool {
+	for _, x := range s {
+		if x == e {
+			return true
+		}
+	}
+	return false
+}
