@@ -1,0 +1,94 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/ampersink/ampersink/internal/config"
+)
+
+// dialTimeout bounds one connection attempt: the client's own default.
+const dialTimeout = 10 * time.Second
+
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialer returns the function that opens connections, TLS included.
+func dialer(cfg config.Kafka, base dial) (dial, error) {
+	if base == nil {
+		base = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	if cfg.TLS == nil {
+		return base, nil
+	}
+	settings, err := tlsConfig(cfg.TLS)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := base(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		own := settings.Clone()
+		if own.ServerName == "" {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				host = address
+			}
+			own.ServerName = host
+		}
+		secure := tls.Client(conn, own)
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		}
+		return secure, nil
+	}, nil
+}
+
+func tlsConfig(t *config.TLS) (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.ca: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("kafka.tls.ca: %s holds no certificate in PEM form", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.cert and kafka.tls.key: %w", err)
+		}
+		settings.Certificates = []tls.Certificate{pair}
+	}
+	return settings, nil
+}
+
+func mechanism(s *config.SASL) sasl.Mechanism {
+	if s == nil {
+		return nil
+	}
+	switch s.Mechanism {
+	case config.SASLScramSHA256:
+		return scram.Auth{User: s.User, Pass: s.Password.Reveal()}.AsSha256Mechanism()
+	case config.SASLScramSHA512:
+		return scram.Auth{User: s.User, Pass: s.Password.Reveal()}.AsSha512Mechanism()
+	default:
+		return plain.Auth{User: s.User, Pass: s.Password.Reveal()}.AsMechanism()
+	}
+}

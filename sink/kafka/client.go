@@ -1,0 +1,296 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// RebalanceTimeout is how long the group waits for a member to give up what was
+// revoked: Kafka's own default, and four times what DrainBound leaves to be
+// settled in the worst case after it.
+const RebalanceTimeout = 60 * time.Second
+
+// Group is told of every change of the assignment. The calls are serialised,
+// and never run between Poll and Allow.
+type Group interface {
+	// Assigned: partitions join. Their first records come after Positioned.
+	Assigned(partitions []model.TopicPartition)
+	// Positioned: the partition is read from this offset on (-1: unknown yet); metadata is
+	// that of the commit that said so.
+	Positioned(p model.TopicPartition, committed int64, metadata string)
+	// Revoked: partitions leave when the call returns. Commits are possible in it.
+	Revoked(ctx context.Context, partitions []model.TopicPartition)
+	// Lost: partitions left already. Nothing may be committed.
+	Lost(partitions []model.TopicPartition)
+}
+
+// Options is what a Client is made of.
+type Options struct {
+	Config config.Kafka
+	// Topics and Patterns are what to read; Ours are patterns of our own topics,
+	// which no pattern may match.
+	Topics   []string
+	Patterns []string
+	Ours     []string
+	// FetchAhead bounds what the client has fetched and not handed out, in
+	// unpacked bytes.
+	FetchAhead int64
+	// Dial opens a connection; nil: the network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Log  zerolog.Logger
+	// Group is told of assignments.
+	Group Group
+	// Fault is told, once or more, of what no retry can mend.
+	Fault func(error)
+}
+
+// Client is a member of the consumer group.
+type Client struct {
+	options Options
+	kgo     *kgo.Client
+	admin   *kadm.Client
+	lease   *lease
+	fetch   *fetchBudget
+	cancel  context.CancelFunc
+
+	mu sync.Mutex
+	// limits is the largest batch that each topic takes, so that letters which wait
+	// together are not refused for their number.
+	limits map[string]int32
+}
+
+// Open connects, checks what can be checked, fixes the start positions of a new
+// group, and joins it.
+func Open(ctx context.Context, o Options) (*Client, error) {
+	c := &Client{options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32)}
+	base, err := c.baseOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.prepare(ctx, base); err != nil {
+		return nil, err
+	}
+	c.kgo, err = kgo.NewClient(append(base, c.groupOptions()...)...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	c.fetch.apply(c.kgo.UpdateFetchMaxBytes)
+	c.admin = kadm.NewClient(c.kgo)
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	c.lease = startLease(background, leaseOptions{
+		client: c.kgo, group: o.Config.Group, instance: o.Config.InstanceID, session: o.Config.SessionTimeout,
+	})
+	return c, nil
+}
+
+// baseOptions are those that every connection to the cluster needs.
+func (c *Client) baseOptions() ([]kgo.Opt, error) {
+	dial, err := dialer(c.options.Config, c.options.Dial)
+	if err != nil {
+		return nil, err
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.options.Config.Brokers...),
+		kgo.ClientID(c.options.Config.ClientID),
+		kgo.SoftwareNameAndVersion("ampersink", "1"),
+		kgo.Dialer(dial),
+		kgo.WithLogger(logger{c.options.Log}),
+		kgo.MetadataMaxAge(30 * time.Second), // new partitions and topics of a pattern are seen within this
+		// A new topic's metadata, or a leader that moved, is looked up again at once
+		// instead of after the client's default of five seconds.
+		kgo.MetadataMinAge(250 * time.Millisecond),
+	}
+	if mechanism := mechanism(c.options.Config.SASL); mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	return opts, nil
+}
+
+func (c *Client) groupOptions() []kgo.Opt {
+	cfg := c.options.Config
+	balancer := kgo.CooperativeStickyBalancer()
+	if cfg.Balancer == config.Range {
+		balancer = kgo.RangeBalancer()
+	}
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.Balancers(balancer),
+		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.HeartbeatInterval(min(3*time.Second, cfg.SessionTimeout/3)),
+		kgo.RebalanceTimeout(RebalanceTimeout),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // a transaction marker moves the position too
+		// A latest start was written as a commit before we joined: whatever has no
+		// commit now appeared later and is read from its beginning.
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.OnPartitionsAssigned(c.assigned),
+		kgo.OnPartitionsRevoked(c.revoked),
+		kgo.OnPartitionsLost(c.lost),
+		kgo.OnOffsetsFetched(c.fetched),
+		kgo.AdjustFetchOffsetsFn(c.adjust),
+		kgo.WithHooks(c.fetch, groupErrors{c}),
+		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.MaxConcurrentFetches(maxFetches),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(partitionOf)),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytesFn(c.batchLimit),
+		// A dead letter waits as long as it takes, and says so; the record's offset waits with it.
+		kgo.UnknownTopicRetries(3),
+	}
+	fetch, part := c.fetch.sizes()
+	opts = append(opts, kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(part))
+	if cfg.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(cfg.InstanceID))
+	}
+	return append(opts, c.topicOptions()...)
+}
+
+// topicOptions say what to read. With a pattern, names become patterns too: the
+// client takes either names or patterns.
+func (c *Client) topicOptions() []kgo.Opt {
+	if len(c.options.Patterns) == 0 {
+		return []kgo.Opt{kgo.ConsumeTopics(c.options.Topics...)}
+	}
+	var all []string
+	for _, t := range c.options.Topics {
+		all = append(all, "^"+regexp.QuoteMeta(t)+"$")
+	}
+	for _, p := range c.options.Patterns {
+		all = append(all, "^(?:"+p+")$")
+	}
+	opts := []kgo.Opt{kgo.ConsumeRegex(), kgo.ConsumeTopics(all...)}
+	if len(c.options.Ours) > 0 {
+		opts = append(opts, kgo.ConsumeExcludeTopics(c.options.Ours...))
+	}
+	return opts
+}
+
+// OwnPattern returns the pattern of a topic name template: {topic} stands for any
+// source topic.
+func OwnPattern(template string) string {
+	return "^" + strings.ReplaceAll(regexp.QuoteMeta(template), regexp.QuoteMeta("{topic}"), ".+") + "$"
+}
+
+// partitionOf keeps a dead letter in its source's partition where the topic has
+// that many, so that its partitions can be replayed side by side; else the key decides.
+func partitionOf(string) func(*kgo.Record, int) int {
+	return func(r *kgo.Record, n int) int {
+		if int(r.Partition) < n {
+			return int(r.Partition)
+		}
+		h := fnv.New32a()
+		_, _ = h.Write(r.Key)
+		return int(h.Sum32() % uint32(n))
+	}
+}
+
+// Close leaves the group, or, for a static member, only stops.
+func (c *Client) Close() {
+	c.cancel()
+	c.lease.wait()
+	c.kgo.CloseAllowingRebalance()
+}
+
+// LeaseValid reports whether requests may be sent: this member surely still owns
+// what it was assigned.
+func (c *Client) LeaseValid() bool { return c.lease.valid(time.Now()) }
+
+// LeaseChanged returns a channel that is closed at the next change of the lease
+// from invalid to valid.
+func (c *Client) LeaseChanged() <-chan struct{} { return c.lease.renewal() }
+
+// FetchedAhead returns the unpacked bytes that the client has fetched and not
+// handed out.
+func (c *Client) FetchedAhead() int64 { return c.kgo.BufferedFetchBytes() }
+
+// Pause stops the fetching of partitions, and Resume lets it go on. What was
+// fetched ahead of a pause is fetched again.
+func (c *Client) Pause(ps []model.TopicPartition) { c.kgo.PauseFetchPartitions(byTopic(ps)) }
+
+// Resume is the opposite of Pause.
+func (c *Client) Resume(ps []model.TopicPartition) { c.kgo.ResumeFetchPartitions(byTopic(ps)) }
+
+// Purge makes the client forget topics that were deleted, so that they are
+// found anew when they come back.
+func (c *Client) Purge(topics ...string) { c.kgo.PurgeTopicsFromClient(topics...) }
+
+// Ping asks any broker for its metadata: the connection works.
+func (c *Client) Ping(ctx context.Context) error { return c.kgo.Ping(ctx) }
+
+func byTopic(ps []model.TopicPartition) map[string][]int32 {
+	m := make(map[string][]int32)
+	for _, p := range ps {
+		m[p.Topic] = append(m[p.Topic], p.Partition)
+	}
+	return m
+}
+
+func partitions(m map[string][]int32) (ps []model.TopicPartition) {
+	for t, parts := range m {
+		for _, p := range parts {
+			ps = append(ps, model.TopicPartition{Topic: t, Partition: p})
+		}
+	}
+	return ps
+}
+
+// groupErrors tells of errors that end a group session.
+type groupErrors struct{ c *Client }
+
+// OnGroupManageError implements kgo.HookGroupManageError.
+func (g groupErrors) OnGroupManageError(err error) {
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed):
+	case Fatal(err):
+		g.c.options.Fault(explain(err, "group "+g.c.options.Config.Group))
+	default:
+		g.c.options.Log.Warn().Err(err).Str("group", g.c.options.Config.Group).Msg("the group session ended; joining again")
+	}
+}
+
+var _ kgo.HookGroupManageError = groupErrors{}
+
+// metadataOf indexes the metadata of an offset fetch.
+func metadataOf(resp *kmsg.OffsetFetchResponse, f func(p model.TopicPartition, offset int64, metadata string)) {
+	each := func(topic string, partition int32, offset int64, metadata *string) {
+		text := ""
+		if metadata != nil {
+			text = *metadata
+		}
+		f(model.TopicPartition{Topic: topic, Partition: partition}, offset, text)
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			each(t.Topic, p.Partition, p.Offset, p.Metadata)
+		}
+	}
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				each(t.Topic, p.Partition, p.Offset, p.Metadata)
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package kafka
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// lease is the member's right to send: the group cannot have given its
+// partitions away before the session timeout has passed since the moment when it
+// sent the last request that the coordinator answered without an error. Counting
+// from the sending, and not from the answer, is what makes it safe for a process
+// that was frozen between the two.
+//
+// The client's own heartbeats do not show their answers, so the lease sends its
+// own: one small request every few seconds.
+type lease struct {
+	options leaseOptions
+	done    sync.WaitGroup
+	kick    chan struct{}
+
+	mu      sync.Mutex
+	until   time.Time
+	renewed chan struct{} // closed and replaced when the lease becomes valid
+}
+
+type leaseOptions struct {
+	client          *kgo.Client
+	group, instance string
+	session         time.Duration
+}
+
+// leaseBeats is how many times the lease is renewed in a session timeout: a lost
+// answer or two must not stop the sending.
+const leaseBeats = 6
+
+func startLease(ctx context.Context, o leaseOptions) *lease {
+	l := &lease{options: o, kick: make(chan struct{}, 1), renewed: make(chan struct{})}
+	l.done.Go(func() { l.keep(ctx) })
+	return l
+}
+
+func (l *lease) wait() { l.done.Wait() }
+
+// now asks for a renewal without waiting for the next beat: the group was joined.
+func (l *lease) now() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (l *lease) keep(ctx context.Context) {
+	beat := time.NewTicker(max(l.options.session/leaseBeats, time.Millisecond))
+	defer beat.Stop()
+	for {
+		l.renew(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		case <-l.kick:
+		}
+	}
+}
+
+func (l *lease) renew(ctx context.Context) {
+	member, generation := l.options.client.GroupMetadata()
+	if generation < 0 || member == "" {
+		return
+	}
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = l.options.group, member, generation
+	if l.options.instance != "" {
+		req.InstanceID = &l.options.instance
+	}
+	sent := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.options.session)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, l.options.client)
+	if err != nil {
+		return // the lease runs out by itself
+	}
+	switch kerr.ErrorForCode(resp.ErrorCode) {
+	case nil:
+		l.extend(sent.Add(l.options.session))
+	case kerr.UnknownMemberID, kerr.FencedInstanceID:
+		l.extend(time.Time{}) // replaced, or expelled: at once
+	default:
+		// A rebalance is under way, or the coordinator moves: the lease that there is
+		// stands, but is not prolonged. A member that is asked to join again and does
+		// not is given up sooner than its session would end.
+	}
+}
+
+func (l *lease) extend(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = until
+	if !until.IsZero() {
+		close(l.renewed)
+		l.renewed = make(chan struct{})
+	}
+}
+
+func (l *lease) valid(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return now.Before(l.until)
+}
+
+func (l *lease) renewal() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.renewed
+}

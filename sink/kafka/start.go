@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ampersink/ampersink/internal/config"
+)
+
+type kadmListed = kadm.ListedOffset
+
+// neverHeld is the end of a lease that is not held.
+var neverHeld time.Time
+
+// reachTimeout bounds the first contact: long enough for a broker that is being
+// restarted, short enough for a person who mistyped its address.
+const reachTimeout = 30 * time.Second
+
+// prepare checks the cluster before the group is joined: a wrong address, a
+// missing right or a missing topic is found now, and said.
+func (c *Client) prepare(ctx context.Context, base []kgo.Opt) error {
+	client, err := kgo.NewClient(append(base, kgo.RetryTimeout(reachTimeout))...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		return explain(err, fmt.Sprintf("no answer from %v", c.options.Config.Brokers))
+	}
+	admin := kadm.NewClient(client)
+	if err := c.checkTopics(ctx, admin); err != nil {
+		return err
+	}
+	if c.options.Config.Start == config.StartLatest {
+		return c.startAtLatest(ctx, admin)
+	}
+	return nil
+}
+
+// checkTopics refuses a topic that may not be read, and warns of one that is not there yet.
+func (c *Client) checkTopics(ctx context.Context, admin *kadm.Client) error {
+	if len(c.options.Topics) == 0 {
+		return nil
+	}
+	details, err := admin.ListTopics(ctx, c.options.Topics...)
+	if err != nil {
+		return explain(err, "looking up the topics")
+	}
+	for _, name := range c.options.Topics {
+		switch d := details[name]; {
+		case Fatal(d.Err):
+			return explain(d.Err, "topic "+name)
+		case d.Err != nil:
+			c.options.Log.Warn().Str("topic", name).Err(d.Err).Msg("the topic is not there (yet); it is read from its beginning when it appears")
+		}
+	}
+	return nil
+}
+
+// subscribed lists the topics that are there and that the configuration reads.
+func (c *Client) subscribed(ctx context.Context, admin *kadm.Client) ([]string, error) {
+	details, err := admin.ListTopics(ctx)
+	if err != nil {
+		return nil, explain(err, "listing the topics")
+	}
+	match := func(patterns []string, name string, full bool) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			if full {
+				p = "^(?:" + p + ")$"
+			}
+			ok, err := regexp.MatchString(p, name)
+			return ok && err == nil
+		})
+	}
+	var topics []string
+	for name := range details {
+		if slices.Contains(c.options.Topics, name) ||
+			match(c.options.Patterns, name, true) && !match(c.options.Ours, name, false) && !details[name].IsInternal {
+			topics = append(topics, name)
+		}
+	}
+	return topics, nil
+}
+
+// startAtLatest commits the end offsets for a group that has no offsets at all,
+// before it is joined. So a restart before the first record does not skip what
+// came between, a partition that appears later is read from its beginning, and
+// two members that start at once agree: the group takes such a commit only while
+// it is empty, and whoever comes second finds the first one's.
+func (c *Client) startAtLatest(ctx context.Context, admin *kadm.Client) error {
+	group := c.options.Config.Group
+	committed, err := admin.FetchOffsets(ctx, group)
+	if err != nil {
+		return explain(err, "fetching the offsets of group "+group)
+	}
+	if len(committed) > 0 {
+		return nil
+	}
+	topics, err := c.subscribed(ctx, admin)
+	if err != nil || len(topics) == 0 {
+		return err
+	}
+	ends, err := admin.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return explain(err, "listing end offsets")
+	}
+	var offsets kadm.Offsets
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil {
+			offsets.AddOffset(o.Topic, o.Partition, o.Offset, o.LeaderEpoch)
+		}
+	})
+	if err := admin.CommitAllOffsets(ctx, group, offsets); err != nil {
+		again, ferr := admin.FetchOffsets(ctx, group)
+		if ferr == nil && len(again) > 0 {
+			return nil // another member was first
+		}
+		return explain(err, "committing the start positions of group "+group)
+	}
+	return nil
+}

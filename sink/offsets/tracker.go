@@ -1,0 +1,194 @@
+package offsets
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Tracker follows one partition during one assignment.
+type Tracker struct {
+	records  []record // in the order polled, which is the order of offsets
+	head     int      // records[:head] are finished and forgotten
+	next     int64    // one past the last record polled; -1 before the first
+	epoch    int32    // leader epoch of the last record finished
+	restored []run    // from the metadata of the commit that this assignment began with
+	runs     int      // runs of done records above the low mark
+	open     int      // open writes
+}
+
+// record is a polled record with at least one open write, or with done ones
+// above an open one.
+type record struct {
+	offset int64
+	epoch  int32
+	open   int32
+	first  mark
+	more   []mark
+}
+
+type mark struct {
+	name model.WriteName
+	done bool
+}
+
+// New makes the tracker of an assignment that begins at the committed offset
+// (-1: none is committed) with what that commit's metadata says is done above
+// it. Metadata that is not ours, or of an unknown version, is ignored: then
+// those writes are sent again, which is the harmless side.
+func New(committed int64, metadata string) *Tracker {
+	t := &Tracker{next: -1, epoch: -1}
+	if committed >= 0 {
+		t.next = committed
+		t.restored, _ = decode(committed, metadata)
+	}
+	return t
+}
+
+// Restored returns how many runs of done writes the metadata held.
+func (t *Tracker) Restored() int { return len(t.restored) }
+
+// WasDone reports whether an earlier assignment finished the write.
+func (t *Tracker) WasDone(offset int64, name model.WriteName) bool {
+	i := sort.Search(len(t.restored), func(i int) bool { return t.restored[i].last >= offset })
+	return i < len(t.restored) && t.restored[i].first <= offset && t.restored[i].has(name)
+}
+
+// Begin takes a polled record with its writes, of which the first is first.
+// It returns false, and changes nothing, when the offset is not above every
+// offset begun before: the record was handed out already.
+func (t *Tracker) Begin(offset int64, leaderEpoch int32, first model.WriteName, more ...model.WriteName) bool {
+	if offset < t.next {
+		return false
+	}
+	r := record{offset: offset, epoch: leaderEpoch, open: int32(1 + len(more)), first: mark{name: first}}
+	for _, name := range more {
+		r.more = append(r.more, mark{name: name})
+	}
+	t.records = append(t.records, r)
+	t.open += int(r.open)
+	t.next = offset + 1
+	return true
+}
+
+// Pass moves past an offset that has no writes: a transaction marker.
+func (t *Tracker) Pass(offset int64, leaderEpoch int32) {
+	if offset < t.next {
+		return
+	}
+	t.next = offset + 1
+	if t.head == len(t.records) {
+		t.epoch = leaderEpoch
+	}
+}
+
+// Done marks a write as settled. It returns false when this assignment does not
+// know the write: the answer came after the partition went, or came back. A
+// write that is done twice is a bug.
+func (t *Tracker) Done(offset int64, name model.WriteName) bool {
+	live := t.records[t.head:]
+	i := sort.Search(len(live), func(i int) bool { return live[i].offset >= offset })
+	if i == len(live) || live[i].offset != offset {
+		return false
+	}
+	r := &live[i]
+	m := r.mark(name)
+	if m == nil {
+		return false
+	}
+	if m.done {
+		panic(fmt.Sprintf("BUG: write %08x of offset %d is settled twice", name, offset))
+	}
+	before := t.starts(live, i) + t.starts(live, i+1)
+	m.done = true
+	r.open--
+	t.open--
+	t.runs += t.starts(live, i) + t.starts(live, i+1) - before
+	t.advance()
+	return true
+}
+
+// advance forgets the finished records at the front.
+func (t *Tracker) advance() {
+	for t.head < len(t.records) && t.records[t.head].open == 0 {
+		live := t.records[t.head:]
+		before := t.starts(live, 0) + t.starts(live, 1)
+		t.epoch = live[0].epoch
+		t.records[t.head] = record{}
+		t.head++
+		t.runs += t.starts(t.records[t.head:], 0) - before
+	}
+	if t.head > 256 && t.head > len(t.records)/2 {
+		n := copy(t.records, t.records[t.head:])
+		clear(t.records[n:])
+		t.records, t.head = t.records[:n], 0
+	}
+}
+
+// starts is 1 when a run of done records begins at live[i], else 0.
+func (t *Tracker) starts(live []record, i int) int {
+	if i >= len(live) || !live[i].marked() || i > 0 && live[i-1].same(&live[i]) {
+		return 0
+	}
+	return 1
+}
+
+// Low returns the offset to commit and its leader epoch: the lowest with an open write, or one past the
+// last record. It is -1 before anything was polled or committed.
+func (t *Tracker) Low() (offset int64, leaderEpoch int32) {
+	if t.head < len(t.records) {
+		return t.records[t.head].offset, t.epoch
+	}
+	return t.next, t.epoch
+}
+
+// Next returns the offset that is polled next, -1 when unknown.
+func (t *Tracker) Next() int64 { return t.next }
+
+// Open returns the number of open writes, and Window that of records from the
+// low mark up.
+func (t *Tracker) Open() int { return t.open }
+
+// Window returns the number of records from the low mark up.
+func (t *Tracker) Window() int { return len(t.records) - t.head }
+
+func (r *record) mark(name model.WriteName) *mark {
+	if r.first.name == name {
+		return &r.first
+	}
+	for i := range r.more {
+		if r.more[i].name == name {
+			return &r.more[i]
+		}
+	}
+	return nil
+}
+
+// marked reports whether any write of the record is done.
+func (r *record) marked() bool { return int(r.open) <= len(r.more) }
+
+// same reports whether the same writes are done in both records.
+func (r *record) same(o *record) bool {
+	if !r.marked() || !o.marked() || r.first != o.first || len(r.more) != len(o.more) {
+		return false
+	}
+	for i := range r.more {
+		if r.more[i] != o.more[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// done calls f with the name of each write of the record that is done.
+func (r *record) done(f func(model.WriteName)) {
+	if r.first.done {
+		f(r.first.name)
+	}
+	for _, m := range r.more {
+		if m.done {
+			f(m.name)
+		}
+	}
+}
