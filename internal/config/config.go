@@ -52,14 +52,25 @@ type SASL struct {
 	Mechanism Mechanism `yaml:"mechanism"`
 	User      string    `yaml:"user"`
 	Password  Secret    `yaml:"password"`
+	// AllowPlaintext accepts that mechanism plain sends the password readable,
+	// without TLS.
+	AllowPlaintext bool `yaml:"allow_plaintext"`
 }
 
 // Ampersand is the API and the project that the key belongs to.
 type Ampersand struct {
-	URL     string        `yaml:"url"`
-	APIKey  Secret        `yaml:"api_key"`
-	Project string        `yaml:"project"`
-	Timeout time.Duration `yaml:"timeout"`
+	URL string `yaml:"url"` // without a slash at its end
+	// AllowHTTP accepts that the API key travels readable, to a host that is not
+	// this machine.
+	AllowHTTP bool   `yaml:"allow_http"`
+	APIKey    Secret `yaml:"api_key"`
+	// APIKeyFile is the file that APIKey was read from, when the configuration
+	// says exactly ${file:PATH}; else empty.
+	APIKeyFile string `yaml:"-"`
+	Project    string `yaml:"project"`
+	// OperationsURL is where operations are looked up.
+	OperationsURL string        `yaml:"api_url"`
+	Timeout       time.Duration `yaml:"timeout"`
 }
 
 // Route says which topics become writes to which object, and how.
@@ -90,8 +101,18 @@ type Route struct {
 
 // Topics is a list of names or one regular expression, never both.
 type Topics struct {
-	Names []string
-	Regex string
+	Names []string `yaml:"-"`
+	// Regex matches a topic's whole name; Pattern says it so.
+	Regex string `yaml:"regex"`
+}
+
+// Pattern returns the regular expression of the topics, anchored to the whole
+// name of a topic: empty when they are a list of names.
+func (t Topics) Pattern() string {
+	if t.Regex == "" {
+		return ""
+	}
+	return "^(?:" + t.Regex + ")$"
 }
 
 // To is the destination of a route. Group may come from the row.
@@ -103,9 +124,9 @@ type To struct {
 
 // Group is a fixed groupRef, or where the record says it: exactly one is set.
 type Group struct {
-	Value  string
-	Field  string
-	Header string
+	Value  string `yaml:"-"`
+	Field  string `yaml:"field"`
+	Header string `yaml:"header"`
 }
 
 // Operation says how a plain row tells what happened to it. At most one of
@@ -124,17 +145,17 @@ type ID struct {
 
 // Field is one member of the write. Exactly one of From and HasValue is set.
 type Field struct {
-	To       string // the CRM's field
-	From     string // a column, or a path into it: address.city
-	HasValue bool
-	Value    []byte // a constant, as JSON
-	Line     int
+	To       string `yaml:"-"`    // the CRM's field
+	From     string `yaml:"from"` // a column, or a path into it: address.city
+	HasValue bool   `yaml:"-"`
+	Value    []byte `yaml:"value"` // a constant, as JSON
+	Line     int    `yaml:"-"`
 }
 
 // Associations are fixed, or taken from a field of the row that holds the array.
 type Associations struct {
-	Field string
-	Fixed []byte // a JSON array, or nil
+	Field string `yaml:"field"`
+	Fixed []byte `yaml:"-"` // a JSON array, or nil
 }
 
 // Header is passed on to the CRM with each request of the route (Salesforce).
@@ -143,10 +164,12 @@ type Header struct {
 	Value string `yaml:"value"`
 }
 
-// OnDelete is an Action, or the fields to set instead of deleting (Set).
+// OnDelete is an Action, or the fields to set instead of deleting (Set): exactly
+// one of them is set. A tombstone that OnTombstone takes for a delete is treated
+// as OnDelete says.
 type OnDelete struct {
-	Action Action
-	Set    []Field
+	Action Action  `yaml:"-"`
+	Set    []Field `yaml:"-"`
 }
 
 // Batch says which writes travel together. Routes that share a destination must

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// checker refuses what is well written and cannot run: each value fits its
+// key, but not the world or one another.
+type checker struct {
+	*report
+	cfg      *Config
+	readFile func(string) ([]byte, error)
+}
+
+func (c *checker) all() {
+	c.kafka()
+	c.tls()
+	c.sasl()
+	c.ampersand()
+	c.retry()
+	c.admin()
+	for i := range c.cfg.Routes {
+		c.route(&c.cfg.Routes[i], fmt.Sprintf("routes[%d]", i))
+	}
+	c.routeNames()
+	c.sharedDestinations()
+	c.skipRules()
+	c.deadLetters()
+}
+
+func (c *checker) kafka() {
+	k := &c.cfg.Kafka
+	for i, broker := range k.Brokers {
+		key := fmt.Sprintf("kafka.brokers[%d]", i)
+		if !c.sound(key) {
+			continue
+		}
+		if host, port, err := net.SplitHostPort(broker); err != nil || host == "" || !isPort(port, 1) {
+			c.at(key, "found %s, expected host:port", c.shown(key, broker))
+		}
+	}
+	// Kafka holds a static member's name to the rules of topic names.
+	if id := k.InstanceID; id != "" && !isTopic(id) {
+		c.at("kafka.instance_id", "found %s, expected at most %d letters, digits, dots, dashes and underscores",
+			c.shown("kafka.instance_id", id), maxTopic)
+	}
+}
+
+func (c *checker) tls() {
+	t := c.cfg.Kafka.TLS
+	if t == nil {
+		return
+	}
+	if (t.Cert == "") != (t.Key == "") && c.sound("kafka.tls.cert", "kafka.tls.key") {
+		c.at("kafka.tls", "cert and key go together: mutual TLS needs both")
+	}
+	for _, file := range []struct{ key, path string }{
+		{"kafka.tls.ca", t.CA}, {"kafka.tls.cert", t.Cert}, {"kafka.tls.key", t.Key},
+	} {
+		if file.path == "" || c.readFile == nil {
+			continue
+		}
+		if _, err := c.readFile(file.path); err != nil {
+			c.at(file.key, "the file cannot be read: %v", err)
+		}
+	}
+}
+
+func (c *checker) sasl() {
+	s := c.cfg.Kafka.SASL
+	if s == nil || s.Mechanism != SASLPlain || c.cfg.Kafka.TLS != nil || s.AllowPlaintext || !c.sound("kafka.tls") {
+		return
+	}
+	c.at("kafka.sasl.mechanism", "plain without TLS sends the password readable: add kafka.tls, use a scram mechanism, or say allow_plaintext: true")
+}
+
+func (c *checker) ampersand() {
+	a := &c.cfg.Ampersand
+	if strings.ContainsFunc(a.APIKey.Reveal(), unicode.IsControl) {
+		c.at("ampersand.api_key", "contains a line break or another control character, which no header can carry")
+	}
+	if !c.sound("ampersand.url") {
+		return
+	}
+	a.URL = strings.TrimRight(a.URL, "/")
+	const key = "ampersand.url"
+	u, err := url.Parse(a.URL)
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
+		c.at(key, "expected the address of the API, such as https://write.withampersand.com/v1")
+	case u.User != nil:
+		c.at(key, "credentials do not belong into the address: the key is api_key")
+	case u.RawQuery != "", u.Fragment != "":
+		c.at(key, "expected an address without ? and #")
+	case u.Scheme == "http" && !a.AllowHTTP && !isLoopback(u.Hostname()):
+		c.at(key, "http:// to another machine sends the API key readable: use https://, or say allow_http: true")
+	}
+}
+
+func (c *checker) retry() {
+	r := &c.cfg.Retry
+	if c.sound("retry.initial", "retry.max") && r.Initial > r.Max {
+		c.at("retry.initial", "%s is above retry.max (%s)", writeDuration(r.Initial), writeDuration(r.Max))
+	}
+	if c.sound("retry.max", "retry.patience") && r.Max > r.Patience {
+		c.at("retry.max", "%s is above retry.patience (%s)", writeDuration(r.Max), writeDuration(r.Patience))
+	}
+}
+
+func (c *checker) admin() {
+	const key = "admin.listen"
+	listen := c.cfg.Admin.Listen
+	if listen == "" {
+		return
+	}
+	if _, port, err := net.SplitHostPort(listen); err != nil || !isPort(port, 0) {
+		c.at(key, `found %s, expected host:port, :port, or "" for no listener`, c.shown(key, listen))
+	}
+}
+
+// shown quotes a value as the file writes it, so that what a reference stands
+// for is not told; a default is quoted as it is.
+func (c *checker) shown(key, value string) string {
+	if n, ok := c.places[key]; ok {
+		value = aliased(n).Value
+	}
+	// host:port with a user and password before it.
+	if _, after, ok := strings.Cut(value, "@"); ok {
+		value = "...@" + after
+	}
+	return quote(value)
+}
+
+func isPort(text string, lowest int) bool {
+	port, err := strconv.Atoi(text)
+	return err == nil && port >= lowest && port <= 65535
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

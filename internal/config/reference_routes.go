@@ -1,0 +1,124 @@
+package config
+
+// routeRows is every key of a route, in the order of the reference page.
+func routeRows() []row {
+	rows := append(sourceRows(), targetRows()...)
+	return append(append(rows, actionRows()...), batchRows()...)
+}
+
+// upsertLater is said wherever upsert is written.
+func upsertLater(instead string) []later {
+	return []later{{"upsert", "comes with identity, not in this version: write " + instead}}
+}
+
+const notYet = "comes in a later version"
+
+func sourceRows() []row {
+	return []row{
+		{path: "routes[].name", form: formText, required: true,
+			what: "The route's name in logs, metrics, dead letters and commits.",
+			why:  "Keep it: what a commit says of finished writes beyond its offset names their route, and a renamed route does those again."},
+		{path: "routes[].topics", form: formTopics, required: true,
+			what: "The topics that the route takes, by name or by pattern."},
+		{path: "routes[].topics.regex", form: formText,
+			what: "A pattern (RE2) that matches the whole name of a topic; our own dead-letter topics are never taken."},
+		{path: "routes[].format", form: formWord, fallback: "json", words: []string{"json"},
+			later: []later{{"avro", notYet}, {"protobuf", notYet}, {"json_schema", notYet}},
+			what:  "How keys and values are encoded; Debezium's JSON with and without its schema part."},
+		{path: "routes[].envelope", form: formWord, required: true, words: []string{"plain", "debezium", "debezium_flat"},
+			later: []later{{"maxwell", notYet}, {"canal", notYet}},
+			what:  "The dialect: plain rows, Debezium's envelope, or what its ExtractNewRecordState makes of it.",
+			why:   "There is no default, because a wrong guess writes nonsense into a CRM."},
+		{path: "routes[].operation", form: formOperation,
+			derived: "a row that carries a CRM id is an update, one without is a create",
+			what:    "What happened to a plain row: create, update or delete; only with envelope plain."},
+		{path: "routes[].operation.field", form: formPath, what: "The field of the row that says it."},
+		{path: "routes[].operation.header", form: formText, what: "The header of the record that says it."},
+		{path: "routes[].operation.value", form: formWord, words: []string{"create", "update", "delete"},
+			later: upsertLater("create, update or delete"),
+			what:  "The same for every row."},
+	}
+}
+
+func targetRows() []row {
+	return []row{
+		{path: "routes[].to", form: formSection, required: true,
+			what: "The destination of the writes; each one has a lane of its own."},
+		{path: "routes[].to.integration", form: formText, required: true, what: "The integration, by name or id."},
+		{path: "routes[].to.object", form: formText, required: true, what: "The object, as the integration names it."},
+		{path: "routes[].to.group", form: formGroup, required: true,
+			what: "The groupRef: whose CRM it is; the same for every row, or taken from it."},
+		{path: "routes[].to.group.field", form: formPath, what: "The field of the row that holds the groupRef."},
+		{path: "routes[].to.group.header", form: formText, what: "The header of the record that holds the groupRef."},
+		{path: "routes[].key", form: formTexts, derived: "the whole key of the record",
+			what: "The fields of the source key, in order: from the record's key, else from the row.",
+			why:  "Writes of one key reach the CRM in the order of their partition."},
+		{path: "routes[].id", form: formID,
+			what: "Where the CRM's own id of a row is; updates and deletes need it.",
+			why:  "Without it the route can only create."},
+		{path: "routes[].id.field", form: formPath, what: "The field of the row that holds the id."},
+		{path: "routes[].fields", form: formFields, derived: "required where the route creates or updates",
+			what: "The CRM's fields and where their values come from."},
+		{path: "routes[].fields.*", form: formField,
+			what: "A column, a path into it (address.city), or a constant."},
+		{path: "routes[].fields.*.from", form: formPath, what: "The long form of the same: a column, or a path into it."},
+		{path: "routes[].fields.*.value", form: formConstant, what: "A constant, written as it is: text, number, list, null."},
+		{path: "routes[].associations", form: formAssociations,
+			what: "Associations of what is created (HubSpot): a field of the row that holds the array, or the same for all."},
+		{path: "routes[].associations.field", form: formPath, what: "The field of the row that holds the array."},
+		{path: "routes[].headers", form: formSections,
+			what: "Headers that are passed on to the CRM with every request (Salesforce)."},
+		{path: "routes[].headers[].key", form: formText, required: true, what: "The header's name."},
+		{path: "routes[].headers[].value", form: formText, required: true, empty: true, what: "The header's value."},
+	}
+}
+
+func actionRows() []row {
+	return []row{
+		{path: "routes[].on_create", form: formWord, fallback: "create", words: []string{"create", "ignore"},
+			later: upsertLater("create or ignore"),
+			what:  "What a new row becomes; what is ignored is counted as skipped by this rule."},
+		{path: "routes[].on_update", form: formWord, fallback: "update", words: []string{"update", "ignore"},
+			later: upsertLater("update (with id) or ignore"),
+			what:  "What a changed row becomes."},
+		{path: "routes[].on_delete", form: formOnDelete, fallback: "delete", words: []string{"delete", "ignore"},
+			later: upsertLater("delete, ignore, or the fields to set instead"),
+			what:  "What a deleted row becomes: a delete, nothing, or an update that sets these fields."},
+		{path: "routes[].on_snapshot", form: formWord, derived: "what on_create says", words: []string{"create", "ignore"},
+			later: upsertLater("create or ignore"),
+			what:  "What a row read by a snapshot becomes.",
+			why:   "A snapshot shows rows for the first time; say ignore where the CRM has them already."},
+		{path: "routes[].on_tombstone", form: formWord, words: []string{"delete", "ignore"},
+			derived: "ignore with envelope debezium, else delete",
+			what:    "What a record without a value is: delete treats it as a deleted row, as on_delete says.",
+			why:     "Debezium's envelope tells of the delete in an event of its own before the tombstone."},
+		{path: "routes[].before", form: formWord, fallback: "keys", words: []string{"keys", "full"},
+			what: "What the source's before images hold: only the key, or the full row (PostgreSQL: REPLICA IDENTITY FULL).",
+			why:  "Without FULL the other columns of a before image are null or made up, so an id or a group is never taken from them."},
+	}
+}
+
+func batchRows() []row {
+	return []row{
+		{path: "routes[].mode", form: formWord, fallback: "synchronous", words: []string{"synchronous"},
+			later: []later{{"asynchronous", notYet}},
+			what:  "The mode of the writes: with synchronous the answer says what became of each record."},
+		{path: "routes[].batch", form: formSection,
+			what: "Which writes travel together; routes that share a destination must agree on it."},
+		{path: "routes[].batch.size", form: formNumber, fallback: "100", span: "[1,100]",
+			what: "Writes in one request.",
+			why:  "The API takes at most 100, and fewer cost more of the CRM's request quota."},
+		{path: "routes[].batch.linger", form: formDuration, fallback: "1s", span: "[0s,)",
+			what: "How long a write may wait for others to fill its batch.",
+			why:  "A request with one record costs the quota as much as one with a hundred, and nobody misses a second in a CRM."},
+		{path: "routes[].batch.all_or_none", form: formBool, fallback: "false",
+			what: "Asks the CRM to write all records of a batch or none.",
+			why:  "With false a bad record costs itself only. HubSpot's updates are partial either way."},
+		{path: "routes[].batch.in_flight", form: formNumber, fallback: "1", span: "[1,10000]",
+			what: "Requests of one destination under way at once.",
+			why:  "CRMs lock parent rows: parallel batches of one object refuse one another (Salesforce: UNABLE_TO_LOCK_ROW)."},
+		{path: "routes[].batch.bytes", form: formBytes, fallback: "1MiB", span: "[1KiB,64MiB]",
+			what: "The size of one request's body; a write that is larger goes alone.",
+			why:  "The most common proxy (nginx) refuses more than 1 MiB unless told otherwise, and a hundred ordinary rows are a tenth of it."},
+	}
+}

@@ -1,0 +1,183 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// The keys whose value has several forms.
+
+const identityLater = "comes with identity, not in this version: write {field: FIELD}"
+
+// topics reads a list of names or {regex}.
+func (d *decoder) topics(n *yaml.Node, t *Topics, w where) {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		if len(n.Content) == 0 {
+			d.add(n, w.key, "empty; expected at least one topic")
+		}
+		d.list(n, reflect.ValueOf(&t.Names).Elem(), w)
+	case yaml.MappingNode:
+		if _, value, ok := d.only(n, w); ok {
+			d.value(value, reflect.ValueOf(&t.Regex).Elem(), w.child("regex"))
+		}
+	default:
+		d.wrong(n, w, "")
+	}
+}
+
+// group reads a fixed groupRef, {field} or {header}.
+func (d *decoder) group(n *yaml.Node, g *Group, w where) {
+	if n.Kind != yaml.MappingNode {
+		if text, ok := d.text(n, w); ok {
+			g.Value = text
+		}
+		return
+	}
+	d.member(n, w, map[string]*string{"field": &g.Field, "header": &g.Header})
+}
+
+// operation reads {field}, {header} or {value}.
+func (d *decoder) operation(n *yaml.Node, o *Operation, w where) {
+	d.member(n, w, map[string]*string{"field": &o.Field, "header": &o.Header, "value": &o.Value})
+}
+
+// id reads {field}, and knows the forms that are to come.
+func (d *decoder) id(n *yaml.Node, id *ID, w where) {
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		d.add(n, w.key, "a list of ways to find the id %s", identityLater)
+	case n.Kind == yaml.ScalarNode && n.Value == "ledger":
+		d.add(n, w.key, "%q %s", "ledger", identityLater)
+	case n.Kind == yaml.MappingNode && hasKey(n, "match"):
+		d.add(n, w.key, "{match: ...} %s", identityLater)
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
+		d.wrong(n, w, "for the field of that name write {field: "+printable(n.Value)+"}")
+	default:
+		d.member(n, w, map[string]*string{"field": &id.Field})
+	}
+}
+
+// associations reads {field} or a list, which becomes a JSON array.
+func (d *decoder) associations(n *yaml.Node, a *Associations, w where) {
+	if n.Kind != yaml.SequenceNode {
+		d.member(n, w, map[string]*string{"field": &a.Field})
+		return
+	}
+	for i, item := range n.Content {
+		if item = aliased(item); item.Kind != yaml.MappingNode {
+			d.add(item, w.item(i).key, "found %s, expected an association: {to: ..., types: [...]}", kindOf(item))
+		}
+	}
+	if text, ok := d.constant(n, w); ok {
+		a.Fixed = text
+	}
+}
+
+// onDelete reads a word, or the fields to set instead.
+func (d *decoder) onDelete(n *yaml.Node, o *OnDelete, w where) {
+	if n.Kind == yaml.MappingNode {
+		// The fields to set are described where fields are.
+		d.fields(n, &o.Set, where{w.key, strings.TrimSuffix(w.ref, "on_delete") + "fields"})
+		return
+	}
+	if text, ok := d.text(n, w); ok {
+		o.Action = Action(text)
+	}
+}
+
+// member reads the one member of a mapping that is there into its target.
+func (d *decoder) member(n *yaml.Node, w where, targets map[string]*string) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, w, "")
+		return
+	}
+	if name, value, ok := d.only(n, w); ok {
+		child := w.child(name)
+		d.value(value, reflect.ValueOf(targets[name]).Elem(), child)
+		if text := *targets[name]; d.ref.row(child.ref).form == formPath && text != "" && !isPath(text) {
+			d.add(value, child.key, "%s is not a field or a path into one (address.city)", quote(value.Value))
+		}
+	}
+}
+
+// fields reads the mapping of the CRM's fields, its order kept.
+func (d *decoder) fields(n *yaml.Node, fields *[]Field, w where) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, w, "")
+		return
+	}
+	if len(n.Content) == 0 {
+		d.add(n, w.key, "empty; expected at least one field")
+	}
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		to, ok := d.keyText(key, w)
+		if !ok || !d.spend(key, w) {
+			continue
+		}
+		at := w.entry(to)
+		switch {
+		case to == "":
+			d.add(key, at.key, "a field of the CRM has a name")
+		case to == "id":
+			d.add(key, at.key, "the CRM's own id is not written as a field: say where it is found with id: {field: FIELD}")
+		case seen[to]:
+			d.add(key, at.key, "the field is there twice")
+		default:
+			seen[to] = true
+			f := Field{To: to, Line: key.Line}
+			d.field(value, &f, at)
+			*fields = append(*fields, f)
+		}
+	}
+}
+
+// field reads the name of a field, {from} or {value}.
+func (d *decoder) field(n *yaml.Node, f *Field, w where) {
+	d.places[w.key] = n
+	if n = aliased(n); n.Kind != yaml.MappingNode {
+		f.From = d.path(n, w)
+		return
+	}
+	name, value, ok := d.only(n, w)
+	if !ok {
+		return
+	}
+	if name == "from" {
+		f.From = d.path(value, w.child(name))
+		return
+	}
+	f.Value, f.HasValue = d.constant(value, w.child(name))
+}
+
+// path reads the name of a column or a path into it.
+func (d *decoder) path(n *yaml.Node, w where) string {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() != "!!str" && d.ref.row(w.ref).form == formField {
+		d.wrong(n, w, "a constant is written {value: "+printable(n.Value)+"}")
+		return ""
+	}
+	text, ok := d.text(n, w)
+	if ok && !isPath(text) {
+		d.add(n, w.key, "%s is not a field or a path into one (address.city)", quote(n.Value))
+	}
+	return text
+}
+
+// isPath reports whether every part of a path has a name.
+func isPath(text string) bool {
+	return !slices.Contains(strings.Split(text, "."), "")
+}
+
+func hasKey(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package mapping
+
+import (
+	"testing"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// benchValue is an update as Debezium writes it for a table of 17 columns, 700 bytes.
+const benchValue = `{"before":null,"after":{"id":9007199254740997,"crm_id":"171591000198","email":"ann.lee@example.com","first_name":"Ann","last_name":"Lee","phone":"+1 555 0107","annual_revenue":125000.50,"is_active":true,"stage":"customer","born":5153,"created_at":1709312400123456,"updated_at":"2024-03-08T08:00:00.500000Z","city":"Zürich","notes":null,"tenant":"acme"},"source":{"version":"3.7.0.Final","connector":"postgresql","name":"shop","ts_ms":1795432479455,"snapshot":"false","db":"shop","sequence":"[\"26792368\",\"26792368\"]","schema":"public","table":"customers","txId":782,"lsn":26792368,"xmin":null},"transaction":null,"op":"u","ts_ms":1795432479929,"ts_us":1795432479929790}`
+
+func benchRoute() config.Route {
+	r := config.Route{
+		Name: "customers", Topics: config.Topics{Names: []string{"shop.public.customers"}}, Format: config.FormatJSON,
+		Envelope: config.EnvelopeDebezium, To: config.To{Integration: "hubspot", Object: "contact", Group: config.Group{Value: "acme"}},
+		Key: []string{"id"}, ID: config.ID{Field: "crm_id"},
+		OnCreate: config.ActionCreate, OnUpdate: config.ActionUpdate, OnSnapshot: config.ActionCreate,
+		OnDelete: config.OnDelete{Action: config.ActionDelete}, OnTombstone: config.ActionIgnore,
+	}
+	for _, f := range [][2]string{{"email", "email"}, {"firstname", "first_name"}, {"lastname", "last_name"}, {"phone", "phone"},
+		{"annualrevenue", "annual_revenue"}, {"active", "is_active"}, {"lifecyclestage", "stage"}, {"created", "created_at"},
+		{"city", "city"}, {"notes", "notes"}} {
+		r.Fields = append(r.Fields, config.Field{To: f[0], From: f[1]})
+	}
+	return r
+}
+
+func BenchmarkMapDebeziumUpdateToBody(b *testing.B) {
+	m, err := New([]config.Route{benchRoute()}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &model.Record{TopicPartition: model.TopicPartition{Topic: "shop.public.customers"}, Key: []byte(`{"id":9007199254740997}`), Value: []byte(benchValue)}
+	b.SetBytes(int64(len(r.Value)))
+	b.ReportAllocs()
+	var items []model.Item
+	var body []byte
+	n := 0
+	for b.Loop() {
+		items = m.Map(r, items[:0])
+		w := items[0].Write
+		if n++; n%100 == 0 {
+			body = body[:0]
+		}
+		body = append(body, `{"record":{"id":"`...)
+		body = append(body, w.ID...)
+		body = append(body, `",`...)
+		body = append(body, w.Fields...)
+		body = append(body, `}},`...)
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	var d document
+	v := []byte(benchValue)
+	b.SetBytes(int64(len(v)))
+	for b.Loop() {
+		if !d.scan(v, indexLevels) {
+			b.Fatal(d.fault)
+		}
+	}
+}

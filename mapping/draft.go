@@ -1,0 +1,145 @@
+package mapping
+
+import "github.com/ampersink/ampersink/internal/model"
+
+// draft is a write in the making: what it says stands in the packer.
+type draft struct {
+	item      int // of the items being appended
+	route     *route
+	name      model.WriteName
+	kind      model.Type
+	group     string
+	fields    model.Span
+	id        model.Span
+	assoc     model.Span
+	conflicts [2]model.Conflict
+	conflict  int // how many of them
+}
+
+func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
+	w.Name, w.Route = d.name, d.route.name
+	w.Destination = model.Destination{Integration: d.route.integration, Group: d.group, Object: d.route.object}
+	w.Want, w.Type = d.kind, d.kind
+	w.Fields, w.ID, w.Associations = text.At(d.fields), text.At(d.id), text.At(d.assoc)
+	w.Source = kept
+	w.SetConflicts(d.conflicts[:d.conflict]...)
+}
+
+// draft decides what a route makes of a change: a draft and an open fate, or
+// the fate that ends it here.
+func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
+	switch c.op {
+	case opTruncate:
+		return draft{}, model.Refuse(codeOperation, "op", "op is t, a truncate of the whole table: it names no row and is never turned into deletes")
+	case opMessage:
+		if p.skip != nil {
+			return draft{}, *p.skip
+		}
+		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; name its topic under skip")
+	case opByID:
+		m.locate(b.route, c.image)
+		c.op = opCreate
+		if id, why := m.id(b, c); why != nil {
+			return draft{}, refused(why)
+		} else if len(id) > 0 {
+			c.op = opUpdate
+		}
+	}
+	do := b.actions[c.op]
+	if do == actionIgnore {
+		return draft{}, b.skips[c.op]
+	}
+	if c.op == opTombstone {
+		if do = b.actions[opDelete]; do == actionIgnore {
+			return draft{}, b.skips[opDelete]
+		}
+	}
+	m.locate(b.route, c.image)
+	d, why := m.compose(b, c, do)
+	if why != nil {
+		return draft{}, refused(why)
+	}
+	return d, model.Fate{}
+}
+
+// compose puts a write together. Everything that can refuse it comes before
+// anything is packed.
+func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Reason) {
+	d = draft{route: b.route, kind: do.writes()}
+	if d.group, why = m.group(b, c); why != nil {
+		return d, why
+	}
+	if d.conflicts[0], why = m.keyConflict(b, c); why != nil {
+		return d, why
+	}
+	d.conflict = 1
+	id, why := m.id(b, c)
+	switch {
+	case why != nil:
+		return d, why
+	case len(id) > 0:
+		d.conflicts[1], d.conflict = m.idConflict(b, d.group, id), 2
+	case d.kind != model.Create:
+		return d, m.noID(b, c)
+	}
+	var assoc []byte
+	if do == actionCreate {
+		if assoc, why = m.associations(b.route); why != nil {
+			return d, why
+		}
+	}
+	if !m.packed {
+		m.packer.Begin(m.in.record)
+		m.packed = true
+	}
+	if do != actionDelete {
+		if d.fields, why = m.emit(b, c, do); why != nil {
+			return d, why
+		}
+	}
+	if d.kind != model.Create {
+		d.id = m.packer.Append(append(m.packer.Buffer(), id...))
+	}
+	if len(assoc) > 0 {
+		d.assoc = m.packer.Append(append(m.packer.Buffer(), assoc...))
+	}
+	return d, nil
+}
+
+// locate finds the columns of a route in a row: m.at holds for each the node of
+// its value.
+func (m *Mapper) locate(r *route, image int32) {
+	at := m.at[:len(r.columns)]
+	clear(at)
+	if image == noImage {
+		return
+	}
+	d := &m.value
+	for i := image + 1; i < d.nodes[image].next; i = d.nodes[i].next {
+		column, wanted := r.columns[string(d.name(&d.nodes[i]))]
+		switch {
+		case !wanted:
+		case at[column] == 0:
+			at[column] = i
+		default:
+			at[column] = -1
+		}
+	}
+}
+
+// resolve returns the value of a source in the located row.
+func (m *Mapper) resolve(s *source) (value, status) {
+	for _, t := range s.tries {
+		i := m.at[t.column]
+		if i == 0 {
+			continue
+		}
+		if i < 0 {
+			return value{}, duplicate
+		}
+		if v, st := m.finder.below(m.value.read(i), t.rest); st != absent {
+			return v, st
+		}
+	}
+	return value{}, absent
+}

@@ -1,0 +1,178 @@
+package mapping
+
+import (
+	"bytes"
+	"hash/maphash"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// recordKey is the key of a record, decoded.
+type recordKey struct {
+	document
+	bytes []byte
+	root  int32 // the node that holds the data; 0 also when isRaw
+	isRaw bool  // not JSON: any bytes
+	null  bool  // Kafka's null, or a JSON null in its place
+	order []int32
+}
+
+func (k *recordKey) decode(b []byte, schema *[]byte) {
+	k.bytes, k.root, k.isRaw, k.null = b, 0, false, b == nil
+	if k.null {
+		return
+	}
+	k.known = *schema
+	if k.isRaw = !k.scan(b, indexLevels); k.isRaw {
+		return
+	}
+	k.root = k.payload()
+	k.learn(k.root)
+	*schema = k.known
+	k.null = k.nodes[k.root].kind == kindNull
+}
+
+func (k *recordKey) isObject() bool { return !k.isRaw && !k.null && k.nodes[k.root].kind == kindObject }
+
+// find returns the value at a path of a key that is an object.
+func (k *recordKey) find(f *finder, path string) (value, status) {
+	if !k.isObject() {
+		return value{}, absent
+	}
+	return f.find(&k.document, k.root, path)
+}
+
+func (k *recordKey) excerpt() string {
+	if k.null {
+		return "null"
+	}
+	return excerpt(k.bytes, 0)
+}
+
+// keyConflict is the source key as a member of a conflict set: the route's
+// fields of it, or the whole record key.
+func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason) {
+	key := append(m.scratch[:0], b.keySpace...)
+	var why *model.Reason
+	if len(b.key) > 0 {
+		key, why = m.appendKeyFields(key, b, c)
+	} else {
+		key, why = m.key.appendWhole(key)
+	}
+	m.scratch = key
+	if why != nil {
+		return 0, why
+	}
+	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
+}
+
+// appendKeyFields appends the canonical source key of a route that names its
+// fields: each is taken from the record key, else from the row.
+func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model.Reason) {
+	key = append(key, '{')
+	for i := range b.key {
+		f := &b.key[i]
+		v, st := m.key.find(&m.finder, f.source.path)
+		if st == absent || isEmpty(v, st) {
+			// Where the record key is an object without this field, the field is no part of
+			// the source's own key, and such columns of a before image are made up.
+			if c.keysOnly && !b.beforeFull && m.key.isObject() {
+				return key, refusal(codeNoKey, f.source.path, "the record key (%s) does not hold the field, and the before image of a delete"+
+					" proves only what the key holds; expected the field in the key, or before: full", m.key.excerpt())
+			}
+			v, st = m.resolve(f.source)
+		}
+		switch {
+		case st == placeholder:
+			return key, placeholderKey(f.source.path)
+		case st == duplicate:
+			return key, twice(f.source.path)
+		case st == absent || isEmpty(v, st):
+			return key, refusal(codeNoKey, f.source.path, "neither the record key (%s) nor the row holds the field; expected a value", m.key.excerpt())
+		}
+		if i > 0 {
+			key = append(key, ',')
+		}
+		key = append(append(key, f.quoted...), ':')
+		key = appendCanonical(key, v)
+	}
+	return append(key, '}'), nil
+}
+
+// appendWhole appends the canonical record key: JSON without space and with its
+// members sorted, so that producers which order or wrap them differently agree.
+func (k *recordKey) appendWhole(key []byte) ([]byte, *model.Reason) {
+	switch {
+	case k.null:
+		return key, refusal(codeNoKey, "", "the record key is null; expected a key, or key: [...] with fields of the row")
+	case len(k.bytes) == 0:
+		return key, refusal(codeNoKey, "", "the record key is empty; expected a key, or key: [...] with fields of the row")
+	case k.isRaw:
+		if string(k.bytes) == unavailable {
+			return key, placeholderKey("")
+		}
+		return append(key, k.bytes...), nil
+	case k.nodes[k.root].kind != kindObject:
+		v := k.read(k.root)
+		if isPlaceholder(v) {
+			return key, placeholderKey("")
+		}
+		return appendCanonical(key, v), nil
+	}
+	key = append(key, '{')
+	for n, i := range k.sorted() {
+		node := &k.nodes[i]
+		v := k.read(i)
+		if isPlaceholder(v) {
+			return key, placeholderKey(string(k.name(node)))
+		}
+		if n > 0 {
+			key = append(key, ',')
+		}
+		name := value{raw: k.text[node.name-1 : node.nameEnd+1], kind: kindString, escaped: node.nameEscaped}
+		key = append(appendCanonical(key, name), ':')
+		key = appendCanonical(key, v)
+	}
+	return append(key, '}'), nil
+}
+
+// sorted returns the members of the key by name.
+func (k *recordKey) sorted() []int32 {
+	k.order = k.order[:0]
+	for i := k.root + 1; i < k.nodes[k.root].next; i = k.nodes[i].next {
+		k.order = append(k.order, i)
+	}
+	if len(k.order) > 1 {
+		slices.SortStableFunc(k.order, func(a, b int32) int {
+			return bytes.Compare(k.name(&k.nodes[a]), k.name(&k.nodes[b]))
+		})
+	}
+	return k.order
+}
+
+// appendCanonical appends a value so that equal values read the same: strings
+// minimally escaped, objects sorted, no space. Numbers stay as they are
+// written: as floats, two large integers could become one.
+func appendCanonical(dst []byte, v value) []byte {
+	switch {
+	case v.kind == kindString && v.escaped:
+		quoted, err := jsontext.AppendQuote(dst, unquote(nil, v.raw))
+		if err != nil {
+			panic("BUG: text that was unquoted does not quote: " + err.Error())
+		}
+		return quoted
+	case v.kind == kindObject || v.kind == kindArray:
+		canonical := jsontext.Value(bytes.Clone(v.raw))
+		if canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)) == nil {
+			return append(dst, canonical...)
+		}
+	}
+	return append(dst, v.raw...)
+}
+
+func placeholderKey(field string) *model.Reason {
+	return refusal(codePlaceholderKey, field, "the key is Debezium's placeholder for an unchanged value; expected the value itself")
+}

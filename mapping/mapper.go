@@ -1,0 +1,233 @@
+package mapping
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Mapper turns records into items. It serves one goroutine at a time; Clone
+// makes one for another goroutine.
+type Mapper struct {
+	compiled *compiled
+	plans    map[string]*plan // by topic
+	groups   map[string]string
+
+	// What follows belongs to the record that is being mapped.
+	in       input
+	key      recordKey
+	value    document
+	finder   finder
+	changes  []change
+	readBy   reader
+	unread   *model.Reason // why readBy refused the record
+	at       []int32       // per column of the route: its node, 0 absent, -1 duplicate
+	packer   model.Packer
+	packed   bool
+	scratch  []byte
+	pending  []draft
+	unvalued *model.Reason // why the value could not be decoded
+}
+
+// compiled is the configuration, shared by clones.
+type compiled struct {
+	routes  []*route
+	skip    []skipRule
+	seed    maphash.Seed
+	columns int // of the widest route
+}
+
+type skipRule struct {
+	fate   model.Fate
+	topics topics
+}
+
+// plan is what becomes of the records of a topic.
+type plan struct {
+	routes []bound
+	skip   *model.Fate // of the skip rule that covers the topic; nil: none
+
+	// The schema parts last seen, see document.known.
+	keySchema, valueSchema []byte
+}
+
+// bound is a route and what follows from the topic.
+type bound struct {
+	*route
+	keySpace []byte // before the source key, in its hash
+	idSpace  []byte // before the group and the CRM id, in their hash
+}
+
+// New compiles the routes. Its errors name the route and the key at fault.
+func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
+	c := &compiled{seed: maphash.MakeSeed()}
+	for _, cr := range routes {
+		r, err := compile(cr)
+		if err != nil {
+			return nil, err
+		}
+		c.routes = append(c.routes, r)
+		c.columns = max(c.columns, len(r.columns))
+	}
+	for _, cs := range skip {
+		t, err := compileTopics(cs.Topics)
+		if err != nil {
+			return nil, fmt.Errorf("skip %q: %w", cs.Name, err)
+		}
+		c.skip = append(c.skip, skipRule{fate: model.Skip("skip." + cs.Name), topics: t})
+	}
+	return newMapper(c), nil
+}
+
+func newMapper(c *compiled) *Mapper {
+	m := &Mapper{compiled: c, plans: make(map[string]*plan), groups: make(map[string]string), at: make([]int32, c.columns)}
+	m.in.value, m.in.finder = &m.value, &m.finder
+	return m
+}
+
+// Clone returns a Mapper for another goroutine. Clones share their hashes, so
+// that conflict sets agree, and their counters.
+func (m *Mapper) Clone() *Mapper { return newMapper(m.compiled) }
+
+// Map appends the items that a record leads to: none for a transaction marker, at
+// least one for everything else. The record's bytes are not kept: what the
+// writes need of it is copied. A record that leads to one write costs two
+// allocations, one that is skipped none.
+func (m *Mapper) Map(r *model.Record, items []model.Item) []model.Item {
+	if r.Control {
+		return items
+	}
+	p := m.plan(r.Topic)
+	if len(p.routes) == 0 {
+		return append(items, unrouted(r, p))
+	}
+	m.open(r, p)
+	for i := range p.routes {
+		items = m.take(&p.routes[i], p, items)
+	}
+	m.close(items)
+	return items
+}
+
+func (m *Mapper) plan(topic string) *plan {
+	if p := m.plans[topic]; p != nil {
+		return p
+	}
+	p := new(plan)
+	for _, r := range m.compiled.routes {
+		if r.topics.take(topic) {
+			p.routes = append(p.routes, bound{
+				route:    r,
+				keySpace: append(prefixed(r.integration, r.object, topic), "key"...),
+				idSpace:  append(prefixed(r.integration, r.object), "id"...),
+			})
+		}
+	}
+	for i := range m.compiled.skip {
+		if s := &m.compiled.skip[i]; s.topics.take(topic) {
+			p.skip = &s.fate
+			break
+		}
+	}
+	m.plans[topic] = p
+	return p
+}
+
+// prefixed joins strings so that no two lists read the same.
+func prefixed(parts ...string) []byte {
+	var b []byte
+	for _, s := range parts {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+func unrouted(r *model.Record, p *plan) model.Item {
+	item := model.Item{Name: model.NameOf("", 0)}
+	if p.skip != nil {
+		item.Fate = *p.skip
+		return item
+	}
+	item.Fate = model.Refuse(codeNoRoute, "", "topic %q has no route; expected its name under topics of a route, or of a skip rule", r.Topic)
+	return item
+}
+
+// open decodes a record.
+func (m *Mapper) open(r *model.Record, p *plan) {
+	m.pending, m.packed, m.readBy = m.pending[:0], false, nil
+	m.key.decode(r.Key, &p.keySchema)
+	m.in.record, m.in.payload, m.in.null, m.unvalued = r, 0, r.Value == nil, nil
+	if m.in.null {
+		return
+	}
+	m.value.known = p.valueSchema
+	if !m.value.scan(r.Value, indexLevels) {
+		m.unvalued = badJSON(&m.value, "the value")
+		return
+	}
+	m.in.payload = m.value.payload()
+	m.value.learn(m.in.payload)
+	p.valueSchema = m.value.known
+	m.in.null = m.value.nodes[m.in.payload].kind == kindNull
+}
+
+// take appends the items of one route.
+func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
+	item := model.Item{Name: b.item, Route: b.name}
+	if m.unvalued != nil {
+		item.Fate = refused(clone(m.unvalued))
+		return append(items, item)
+	}
+	if m.readBy != b.reader {
+		m.readBy = b.reader
+		m.changes, m.unread = b.reader.read(&m.in, m.changes[:0])
+	}
+	if m.unread != nil {
+		item.Fate = refused(clone(m.unread))
+		if m.unread.Code == codeNotARow && p.skip != nil {
+			item.Fate = *p.skip
+		}
+		return append(items, item)
+	}
+	for row, c := range m.changes {
+		if row > 0 {
+			item.Name = model.NameOf(b.name, row)
+		}
+		var d draft
+		if d, item.Fate = m.draft(b, p, c); item.Fate.Kind == model.Open {
+			d.item, d.name = len(items), item.Name
+			m.pending = append(m.pending, d)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// close makes the writes of the record's drafts: they share one copy of the
+// record, and a single one also shares its allocation.
+func (m *Mapper) close(items []model.Item) {
+	r := m.in.record
+	switch len(m.pending) {
+	case 0:
+	case 1:
+		single := new(model.Single)
+		m.pending[0].fill(&single.Write, m.packer.Finish(r, &single.Kept), &single.Kept)
+		items[m.pending[0].item].Write = &single.Write
+	default:
+		kept := new(model.Kept)
+		text := m.packer.Finish(r, kept)
+		writes := make([]model.Write, len(m.pending))
+		for i := range m.pending {
+			m.pending[i].fill(&writes[i], text, kept)
+			items[m.pending[i].item].Write = &writes[i]
+		}
+	}
+	// Nothing of the client's buffers stays behind: a slice would pin a whole fetch.
+	m.in.record, m.value.text, m.key.text, m.key.bytes = nil, nil, nil, nil
+	m.finder.reset()
+	m.scratch = recycled(m.scratch)
+}

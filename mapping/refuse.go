@@ -1,0 +1,77 @@
+package mapping
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// The codes of what mapping refuses.
+const (
+	codeBadJSON         = "bad_json"         // not JSON, or a name twice in what would be sent
+	codeBadEnvelope     = "bad_envelope"     // JSON of another shape than the route's envelope
+	codeNotARow         = "not_a_row"        // an event of the connector that is about no row
+	codeOperation       = "operation"        // an operation that is no create, update, delete or snapshot read
+	codeNoKey           = "no_key"           // the source key cannot be told
+	codePlaceholderKey  = "placeholder_key"  // the source key is Debezium's placeholder
+	codeNoID            = "no_id"            // an update or delete without a CRM id
+	codeBadID           = "bad_id"           // a CRM id that is neither text nor an integer
+	codeNoGroup         = "no_group"         // the group cannot be told
+	codeBadGroup        = "bad_group"        // a group that is neither text nor an integer
+	codeNoFields        = "no_fields"        // a write that would say nothing
+	codeBadAssociations = "bad_associations" // associations that are no JSON array
+	codeNoRoute         = "no_route"         // a topic that neither a route nor a skip rule takes
+)
+
+func refusal(code, field, format string, args ...any) *model.Reason {
+	return model.Refuse(code, field, format, args...).Reason
+}
+
+func refused(reason *model.Reason) model.Fate {
+	return model.Fate{Kind: model.DeadLettered, Reason: reason}
+}
+
+// clone gives each item its own reason: whoever settles one adds to it.
+func clone(reason *model.Reason) *model.Reason {
+	c := *reason
+	return &c
+}
+
+// maxExcerpt bounds what a message quotes: enough to find the place, too little to
+// spread a row through logs and headers.
+const maxExcerpt = 48
+
+// excerpt quotes the text at an offset, with some of what stands before it, so
+// that control characters and broken UTF-8 cannot harm a log or a header.
+func excerpt(text []byte, at int) string {
+	from := max(0, min(at, len(text))-maxExcerpt/4)
+	to := min(len(text), from+maxExcerpt)
+	for n := 0; n < utf8.UTFMax-1 && from > 0 && from < to && !utf8.RuneStart(text[from]); n++ {
+		from++
+	}
+	for n := 0; n < utf8.UTFMax-1 && to < len(text) && to > from && !utf8.RuneStart(text[to]); n++ {
+		to--
+	}
+	s := strconv.QuoteToGraphic(string(text[from:to]))
+	if from > 0 {
+		s = "…" + s
+	}
+	if to < len(text) {
+		s += "…"
+	}
+	return s
+}
+
+// badJSON refuses a text that a scan rejected; what names it ("the value").
+func badJSON(d *document, what string) *model.Reason {
+	if len(d.text) == 0 {
+		return refusal(codeBadJSON, "", "%s is empty (zero bytes, not null); expected JSON", what)
+	}
+	if d.fault.at >= len(d.text) {
+		return refusal(codeBadJSON, "", "%s ends at byte %d behind %s; expected %s there",
+			what, d.fault.at, excerpt(d.text, d.fault.at), d.fault.want)
+	}
+	return refusal(codeBadJSON, "", "%s cannot be read at byte %d, in %s; expected %s there",
+		what, d.fault.at, excerpt(d.text, d.fault.at), d.fault.want)
+}

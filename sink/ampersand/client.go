@@ -1,0 +1,235 @@
+package ampersand
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// DefaultMaxAnswer bounds an answer in bytes. 100 entries that repeat their
+// records in `data` stay below 1 MiB; what is much larger is not the API's, and
+// limits.requests of them at once must not burst the process.
+const DefaultMaxAnswer = 8 << 20
+
+// Options are what a client needs.
+type Options struct {
+	URL     string // ampersand.url, with its version: https://write.withampersand.com/v1
+	Project string // name or id
+	// APIKey is asked once per request, so that a key read again takes effect.
+	APIKey func() string
+	// Timeout bounds one request, from connecting to the last byte of the answer.
+	Timeout time.Duration
+	// Transport is NewTransport's, or a test's. Redirects are never followed: it is
+	// used without an http.Client.
+	Transport http.RoundTripper
+	MaxAnswer int64 // bytes; 0: DefaultMaxAnswer
+	UserAgent string
+}
+
+// Client sends requests. It is safe for concurrent use and starts no goroutine.
+type Client struct {
+	o     Options
+	base  string
+	host  string
+	slots sync.Pool // of *scratch
+}
+
+// New returns a client, or an error for options that no request could be sent with.
+func New(o Options) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("ampersand.url: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, fmt.Errorf("ampersand.url: %q is no http or https URL", u.Redacted())
+	case o.Project == "":
+		return nil, errors.New("ampersand.project: missing")
+	case o.Timeout <= 0:
+		return nil, fmt.Errorf("ampersand.timeout: %s is not positive", o.Timeout)
+	case o.APIKey == nil || o.Transport == nil:
+		return nil, errors.New("BUG: a client needs APIKey and Transport")
+	}
+	if o.MaxAnswer == 0 {
+		o.MaxAnswer = DefaultMaxAnswer
+	}
+	c := &Client{o: o, host: u.Host}
+	c.base = strings.TrimSuffix(o.URL, "/") + "/projects/" + url.PathEscape(o.Project) + "/integrations/"
+	c.slots.New = func() any { return newScratch() }
+	return c, nil
+}
+
+// Send makes one request of a batch and returns what became of it: one outcome
+// per write of r, in its order. It never fails otherwise. b is r's body.
+//
+// release is called directly before the first byte of the body is handed to the
+// connection, once per connection that is tried, and must not block; if it
+// refuses, nothing is sent and the answer's code is CodeNotReleased with the
+// error's text. A nil release always agrees.
+func (c *Client) Send(ctx context.Context, r *Request, b *Body, release func() error) model.Answer {
+	if b.n != len(r.Writes) || b.kind != r.Type {
+		panic("BUG: the body is another request's")
+	}
+	key := c.o.APIKey()
+	s := c.slots.Get().(*scratch)
+	defer func() {
+		if s.body.Cap() <= keptBody {
+			c.slots.Put(s)
+		}
+	}()
+	x := exchange{c: c, r: r, s: s, tidy: tidier{secret: key}}
+	x.gate = newGate(b, r.Type == model.Create, release)
+	a := x.do(ctx, key)
+	return classify(r, a)
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	c    *Client
+	r    *Request
+	s    *scratch
+	tidy tidier
+	gate *gate
+	a    answer
+}
+
+var errTimeout = errors.New("timeout")
+
+func (x *exchange) do(ctx context.Context, key string) *answer {
+	within, cancel := context.WithTimeoutCause(ctx, x.c.o.Timeout, errTimeout)
+	defer cancel()
+	req, err := x.request(within, key)
+	if err != nil {
+		x.a.lost, x.a.message = CodeUnreachable, x.tidy.message(err.Error())
+		return &x.a
+	}
+	resp, err := x.c.o.Transport.RoundTrip(req)
+	if err == nil {
+		x.a.status = resp.StatusCode
+		err = x.receive(resp)
+	}
+	var refused error
+	x.a.sent, refused = x.gate.close()
+	switch {
+	case x.a.status == 0 && refused != nil:
+		x.a.lost, x.a.message = CodeNotReleased, x.tidy.message(refused.Error())
+	case err != nil && x.matters():
+		x.a.lost, x.a.message = x.explain(ctx, within, err)
+	}
+	return &x.a
+}
+
+// matters reports whether the body decides, so that its loss is the answer's.
+func (x *exchange) matters() bool {
+	return x.a.status == 0 || rowOf(x.a.status).others == read
+}
+
+func (x *exchange) request(ctx context.Context, key string) (*http.Request, error) {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gate.connected})
+	d := x.r.Destination
+	target := x.c.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, &x.gate.first)
+	if err != nil {
+		return nil, err
+	}
+	req.ContentLength = int64(len(x.gate.body))
+	req.GetBody = x.gate.again
+	req.Header = http.Header{
+		"Content-Type": {"application/json"},
+		"Accept":       {"application/json, application/problem+json"},
+		"X-Api-Key":    {key},
+	}
+	if x.c.o.UserAgent != "" {
+		req.Header["User-Agent"] = []string{x.c.o.UserAgent}
+	}
+	return req, nil
+}
+
+// errTooLarge is an answer over MaxAnswer.
+var errTooLarge = errors.New("the answer is too large")
+
+// errPage is an answer that is no JSON.
+var errPage = errors.New("the answer is no JSON")
+
+// receive reads an answer to its end, so that the connection can be used again,
+// and parses it.
+func (x *exchange) receive(resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	x.s.body.Reset()
+	n, err := x.s.body.ReadFrom(io.LimitReader(resp.Body, x.c.o.MaxAnswer+1))
+	if err == nil && n > x.c.o.MaxAnswer {
+		// The rest is not drained: closing the connection is cheaper.
+		err = errTooLarge
+		x.s.body.Truncate(int(x.c.o.MaxAnswer))
+	}
+	if parsing := x.parse(); err == nil {
+		err = parsing
+	}
+	x.a.after = wish(resp.Header, x.a.reply.retryAfter)
+	x.a.reply.final = x.a.reply.final || strings.EqualFold(resp.Header.Get("X-Amp-Retryable"), "false")
+	if x.a.reply.requestID == "" {
+		x.a.reply.requestID = resp.Header.Get("X-Request-Id")
+	}
+	x.a.reply.requestID = x.tidy.message(x.a.reply.requestID)
+	x.a.reply.operationID = x.tidy.message(x.a.reply.operationID)
+	return err
+}
+
+// parse reads the body as JSON; what is none is kept as one sentence.
+func (x *exchange) parse() error {
+	raw, err := x.s.body.Bytes(), errPage
+	if key := []byte(x.tidy.secret); len(key) >= minSecret && bytes.Contains(raw, key) {
+		clean := bytes.ReplaceAll(raw, key, []byte(secretShown))
+		x.s.body.Reset()
+		x.s.body.Write(clean)
+		raw = x.s.body.Bytes()
+	}
+	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '{' {
+		x.a.reply, err = x.s.parse(x.r.Writes, &x.tidy)
+		if err == nil || x.a.reply.why.said() {
+			x.a.json = true
+			return err
+		}
+	}
+	x.a.reply.succeeded, x.a.reply.failed = notSaid, notSaid
+	if text := string(bytes.ToValidUTF8(raw[:min(len(raw), maxPage)], nil)); strings.TrimSpace(text) != "" {
+		x.a.reply.why.texts = []string{text}
+		x.a.reply.why.message = x.tidy.message(text)
+	}
+	return err
+}
+
+// maxPage bounds how much of a text is searched for codes and words, in bytes.
+const maxPage = 8 << 10
+
+// explain says why there is no answer.
+func (x *exchange) explain(ctx, within context.Context, err error) (code, message string) {
+	where := "POST " + x.c.host
+	switch {
+	case ctx.Err() != nil:
+		return CodeCancelled, x.tidy.message(context.Cause(ctx).Error())
+	case !x.a.sent && x.a.status == 0:
+		if within.Err() != nil {
+			err = fmt.Errorf("no connection within %s", x.c.o.Timeout)
+		}
+		return CodeUnreachable, x.tidy.message(where + ": " + err.Error())
+	case within.Err() != nil:
+		return CodeTimeout, x.tidy.message(fmt.Sprintf(
+			"%s: no whole answer within %s; raise ampersand.timeout if the CRM is that slow", where, x.c.o.Timeout))
+	case x.a.status == 0:
+		return CodeNoAnswer, x.tidy.message(where + ": the connection ended before an answer: " + err.Error())
+	case errors.Is(err, errShape):
+		return CodeUnknownAnswer, x.tidy.message(fmt.Sprintf("%s: HTTP %d: %s", where, x.a.status, err))
+	}
+	return CodeUnreadable, x.tidy.message(fmt.Sprintf("%s: HTTP %d with an answer that cannot be read: %s %s",
+		where, x.a.status, err, x.a.reply.why.message))
+}

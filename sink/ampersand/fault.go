@@ -1,0 +1,208 @@
+package ampersand
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// fault is a reason that an answer gives, gathered from however many error
+// objects and sentences it is spread over.
+type fault struct {
+	class   class
+	code    string
+	message string
+	// existing is the record that a create collided with.
+	existing string
+	// collateral is set when the reason is that others of the batch failed.
+	collateral bool
+	// wordless is set by an error without content: what the service's own "others
+	// failed" becomes when it is written as JSON.
+	wordless bool
+	texts    []string
+	settled  bool
+}
+
+// said reports whether there is any reason in it.
+func (f *fault) said() bool {
+	return f.code != "" || len(f.texts) > 0 || f.class != unclassed || f.collateral || f.wordless
+}
+
+// explained reports whether the reason says anything about its write.
+func (f *fault) explained() bool {
+	if f == nil {
+		return false
+	}
+	return f.class != unclassed || !f.wordless && (f.code != "" || len(f.texts) > 0)
+}
+
+// guilty reports whether the reason is its write's own. A spent quota is told
+// apart before: it is nobody's fault, but no neighbour's either.
+func (f *fault) guilty() bool {
+	return f.explained() && (!f.collateral || f.class == held)
+}
+
+// maxDepth bounds how deep a reason is followed; real ones nest three deep.
+const maxDepth = 8
+
+// maxTexts bounds the sentences of a reason that are kept: one answer can carry
+// thousands, and the first ones name the cause.
+const maxTexts = 8
+
+// fault gathers the value of a member called name into f.
+func (p *parser) fault(f *fault, name string, depth int) error {
+	switch k := p.dec.PeekKind(); {
+	case depth >= maxDepth:
+		return p.dec.SkipValue()
+	case k == '{':
+		return p.faultObject(f, depth)
+	case k == '[':
+		return p.array(func() error { return p.fault(f, name, depth+1) })
+	case k == '"', k == '0':
+		raw, err := p.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		p.note(f, name, raw)
+		return nil
+	default:
+		return p.dec.SkipValue()
+	}
+}
+
+func (p *parser) faultObject(f *fault, depth int) error {
+	empty := true
+	err := p.object(func(name string) error {
+		empty = false
+		return p.fault(f, name, depth+1)
+	})
+	f.wordless = f.wordless || empty
+	return err
+}
+
+// note takes one string or number of a reason.
+func (p *parser) note(f *fault, name string, raw jsontext.Value) {
+	if raw.Kind() == '0' {
+		if codeMember(name) {
+			f.noteCode(string(raw))
+		}
+		return
+	}
+	text := p.tidy.redact(unquote(raw))
+	switch {
+	case text == "":
+	case name == "existingId" || name == "existingRecordId":
+		f.existing = text
+	case name == "policyName":
+		// HubSpot tells its daily limit from the one of ten seconds only here.
+		if strings.EqualFold(text, "DAILY") {
+			f.class, f.code = held, CodeQuota
+		}
+	case codeMember(name) && f.noteCode(text):
+	default:
+		if len(f.texts) < maxTexts {
+			f.texts = append(f.texts, text)
+		}
+		if messageMember(name) {
+			f.message = p.tidy.join(f.message, text)
+		}
+	}
+}
+
+// noteCode takes a value that stands where codes do, and reports whether it is one.
+func (f *fault) noteCode(text string) bool {
+	code := strings.ToUpper(text)
+	if collateralCode(code) {
+		f.collateral = true
+		return true
+	}
+	if c := classOf(code); c != unclassed {
+		f.take(c, code)
+		return true
+	}
+	if !codeShaped(text) {
+		return false
+	}
+	if f.code == "" {
+		f.code = text
+	}
+	return true
+}
+
+// take keeps the class that wins.
+func (f *fault) take(c class, code string) {
+	if c > f.class {
+		f.class, f.code = c, code
+	}
+}
+
+// settle looks for codes in the sentences, where the error objects had none that
+// is precise, and fills what is still missing. id is the record's, if the write
+// has one. It is done once the write is known that the reason belongs to.
+func (f *fault) settle(id string) {
+	if f == nil || f.settled {
+		return
+	}
+	f.settled = true
+	precise := f.class > vague
+	for _, text := range f.texts {
+		if strings.Contains(strings.ToLower(text), collateralPhrase) {
+			f.collateral = true
+		}
+		if f.existing == "" {
+			f.existing = existingID(text)
+		}
+		if precise {
+			continue
+		}
+		f.scan(text)
+	}
+	if f.class != unclassed || f.collateral || f.code != "" {
+		return
+	}
+	for _, text := range f.texts {
+		if missing(text, id) == subjectRecord {
+			f.take(gone, codeNotFound)
+		}
+	}
+}
+
+// scan looks for codes in a sentence. "Gone" is taken only from a sentence that
+// leads with it: a trigger's failure quotes the codes of other records, and a
+// delete that took one of those for its own would be lost.
+func (f *fault) scan(text string) {
+	for rest := text; ; {
+		var word string
+		if word, rest = nextCode(rest); word == "" {
+			return
+		}
+		if collateralCode(word) {
+			f.collateral = true
+		} else if c := classOf(word); c == gone && f.code != "" && f.class == unclassed {
+			continue
+		} else if c != unclassed {
+			f.take(c, word)
+		} else if f.code == "" && strings.HasPrefix(text, word+":") {
+			f.code = word
+		}
+	}
+}
+
+// codeMember reports whether a member of an error object holds a code.
+func codeMember(name string) bool {
+	switch name {
+	case "statusCode", "errorCode", "code", "category", "subCategory", "error", "errorType", "status", "httpStatusCode":
+		return true
+	}
+	return false
+}
+
+// messageMember reports whether a member holds words for people. An error that
+// is a bare string has the name of its list.
+func messageMember(name string) bool {
+	switch name {
+	case "message", "errorMessage", "detail", "title", "causes", "error", "errors", "error_description", "rawResponse":
+		return true
+	}
+	return false
+}

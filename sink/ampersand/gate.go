@@ -1,0 +1,118 @@
+package ampersand
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http/httptrace"
+	"sync"
+)
+
+var (
+	errShut     = errors.New("the request was given up")
+	errNoReplay = errors.New("a create whose body began to leave is not sent again on another connection")
+)
+
+// gate stands between a body and the transport. It asks the release check
+// before the first byte and knows whether any byte was handed out.
+//
+// The transport reads the body in a goroutine of its own, which can outlive the
+// call: Send gives up (its context ended) while the writer has the connection but
+// has not read yet. Were the flag only looked at, Send would report "not sent",
+// the writer would then read, and a create would be written twice. So Send shuts
+// the gate and reads the flag under the lock under which bytes are handed out:
+// either the bytes left before and sent is true, or they never will.
+type gate struct {
+	body    []byte
+	release func() error
+	// once marks a create: it must not leave twice.
+	once bool
+
+	mu      sync.Mutex
+	sent    bool
+	shut    bool
+	refused error
+	// exact is set for HTTP/1 connections, where the transport replays only a
+	// request of which nothing reached the connection.
+	exact bool
+
+	first gateReader
+}
+
+func newGate(b *Body, once bool, release func() error) *gate {
+	g := &gate{body: b.bytes, release: release, once: once}
+	g.first.gate = g
+	return g
+}
+
+// close shuts the gate and reports whether anything was handed out, and what the
+// release check said if it refused.
+func (g *gate) close() (sent bool, refused error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+	return g.sent, g.refused
+}
+
+// again is the request's GetBody: the transport found its connection dead and
+// starts over on another one.
+//
+// Over HTTP/1 it does so only if nothing reached the connection, so what was
+// handed out counts as not sent. Over HTTP/2 it also replays streams that the
+// server reset, and one of these cases (a PROTOCOL_ERROR from the peer) does not
+// exclude that the request was processed: a create is not replayed there.
+func (g *gate) again() (io.ReadCloser, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.sent && g.once && !g.exact {
+		return nil, errNoReplay
+	}
+	g.sent = g.sent && !g.exact
+	return &gateReader{gate: g}, nil
+}
+
+// connected notes what kind of connection the request got.
+func (g *gate) connected(info httptrace.GotConnInfo) {
+	exact := true
+	if c, ok := info.Conn.(*tls.Conn); ok {
+		exact = c.ConnectionState().NegotiatedProtocol != "h2"
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.exact = exact
+}
+
+// gateReader is the body of one attempt of the transport.
+type gateReader struct {
+	gate     *gate
+	off      int
+	released bool
+}
+
+func (r *gateReader) Read(p []byte) (int, error) {
+	g := r.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return 0, errShut
+	}
+	if !r.released {
+		if g.refused == nil && g.release != nil {
+			g.refused = g.release()
+		}
+		if g.refused != nil {
+			return 0, g.refused
+		}
+		r.released = true
+	}
+	if r.off == len(g.body) {
+		return 0, io.EOF
+	}
+	n := copy(p, g.body[r.off:])
+	r.off += n
+	g.sent = g.sent || n > 0
+	return n, nil
+}
+
+// Close is called by the transport; the gate's own end is Send's.
+func (r *gateReader) Close() error { return nil }

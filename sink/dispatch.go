@@ -1,0 +1,112 @@
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ampersand"
+)
+
+// pump sends every batch that may go now. The lock is held. It is called
+// whenever something changed that could let a batch go.
+func (s *Sink) pump() {
+	if s.kafka == nil || !s.kafka.LeaseValid() {
+		return // keepTime looks again when the lease is renewed
+	}
+	now := time.Now()
+	for b := s.sched.Next(now); b != nil; b = s.sched.Next(now) {
+		for _, e := range b.Entries {
+			s.inFlight[e] = &flight{batch: b, sent: now}
+		}
+		s.requests.Go(func() { s.request(b) })
+	}
+	if s.sched.WantsDurable() {
+		s.commits.soon()
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keepTime pumps when time alone makes a batch due, and when the lease comes back.
+func (s *Sink) keepTime(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		at, any := s.sched.Wake()
+		s.mu.Unlock()
+		if any {
+			timer.Reset(time.Until(at))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+			continue
+		case <-timer.C:
+		case <-s.kafka.LeaseChanged():
+		}
+		s.mu.Lock()
+		s.pump()
+		s.mu.Unlock()
+	}
+}
+
+// request sends a batch and works its answer in.
+func (s *Sink) request(b *batching.Batch) {
+	ctx := s.requestCtx
+	if s.options.Announce != nil {
+		if err := s.options.Announce(ctx, b); err != nil {
+			s.unsent(b, err)
+			return
+		}
+	}
+	route := s.routeOf(b)
+	r := &ampersand.Request{
+		Destination: b.Destination, Type: b.Type, AllOrNone: route.allOrNone, Headers: route.headers,
+		Writes: make([]*model.Write, len(b.Entries)),
+	}
+	for i, e := range b.Entries {
+		e.Write.Attempts++
+		r.Writes[i] = e.Write
+	}
+	began := time.Now()
+	body := s.api.Encode(r)
+	answer := s.api.Send(ctx, r, body, s.release)
+	s.metrics.request(b, &answer, time.Since(began))
+	if answer.Status == 401 {
+		s.keys.reread()
+	}
+	s.finish(b, &answer, began)
+}
+
+// release is asked as the body of a request is released: a process that was
+// frozen since the batch was chosen may have lost its partitions.
+func (s *Sink) release() error {
+	if !s.kafka.LeaseValid() {
+		return errLease
+	}
+	return nil
+}
+
+// unsent gives a batch back of which nothing was sent.
+func (s *Sink) unsent(b *batching.Batch, err error) {
+	s.log.Warn().Err(err).Stringer("destination", b.Destination).Int("writes", len(b.Entries)).
+		Msg("a batch could not be announced; it is sent later")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	then := make([]batching.Then, len(b.Entries))
+	for i, e := range b.Entries {
+		then[i] = batching.Unsent
+		delete(s.inFlight, e)
+	}
+	s.sched.Finish(b, then, batching.Verdict{Failed: true, Scope: model.ScopeAPI, Code: "announce", Message: err.Error()}, time.Now())
+	s.announceChange()
+	s.pump()
+}

@@ -1,0 +1,197 @@
+package sink
+
+import (
+	"context"
+	"time"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/kafka"
+	"github.com/ampersink/ampersink/sink/offsets"
+)
+
+// drainBound is how long a revoked partition is held back for its requests and
+// their dead letters: half of what the group waits for.
+const drainBound = kafka.RebalanceTimeout / 2
+
+// partition is what the sink knows of a partition of the source.
+type partition struct {
+	// tracker is that of the current assignment, nil while there is none.
+	tracker *offsets.Tracker
+	// survivors are writes of earlier assignments that are still in a request, or
+	// whose dead letter is still on its way. They belong to the process: when the
+	// partition comes back before they are settled, the record that is read again
+	// attaches to them (the value becomes true) instead of being sent beside them.
+	survivors map[writeID]bool
+	committed kafka.Commit // as last acknowledged in this assignment
+	end       int64        // offset behind the last record that was there at the last poll
+	paused    bool
+	low       int64     // the lowest open offset, as last looked at
+	moved     time.Time // when it came to be the lowest
+}
+
+// writeID names a write within a partition.
+type writeID struct {
+	offset int64
+	name   model.WriteName
+}
+
+func idOf(w *model.Write) writeID { return writeID{w.Source.Offset, w.Name} }
+
+// assignments is the sink as the Kafka client sees it.
+type assignments struct{ *Sink }
+
+// Assigned implements kafka.Group.
+func (s assignments) Assigned(ps []model.TopicPartition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range ps {
+		part := s.parts[p]
+		if part == nil {
+			part = &partition{}
+			s.parts[p] = part
+		}
+		part.tracker = offsets.New(-1, "")
+		part.committed = kafka.Commit{Offset: -1}
+		part.end, part.paused, part.low = -1, false, -1
+		s.log.Info().Str("topic", p.Topic).Int32("partition", p.Partition).Msg("partition assigned")
+	}
+}
+
+// Positioned implements kafka.Group.
+func (s assignments) Positioned(p model.TopicPartition, committed int64, metadata string) {
+	if s.options.Barrier != nil {
+		if err := s.options.Barrier(s.requestCtx, p); err != nil {
+			s.fault.set(err)
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	part := s.parts[p]
+	if part == nil || part.tracker == nil {
+		return
+	}
+	part.tracker = offsets.New(committed, metadata)
+	part.committed = kafka.Commit{Offset: committed, Metadata: metadata}
+}
+
+// Revoked implements kafka.Group.
+func (s assignments) Revoked(ctx context.Context, ps []model.TopicPartition) {
+	began := time.Now()
+	s.giveUp(ctx, ps)
+	s.commits.forget(ps)
+	s.log.Info().Int("partitions", len(ps)).Dur("took", time.Since(began)).Msg("partitions revoked")
+}
+
+// giveUp brings what is in flight to its fate, within the bound, and commits.
+func (s *Sink) giveUp(ctx context.Context, ps []model.TopicPartition) {
+	ctx, cancel := context.WithTimeout(ctx, drainBound)
+	defer cancel()
+	forRequests, cancelRequests := context.WithTimeout(ctx, drainBound-reserve(drainBound))
+	defer cancelRequests()
+
+	leaving := s.leaving(ps)
+	busy := func() bool {
+		for e := range s.inFlight {
+			if leaving(e.Write) {
+				return false
+			}
+		}
+		return s.letters.pendingOf(ps) == 0
+	}
+	if !s.await(forRequests, busy) {
+		s.doubt(leaving, "the partition was taken away before the answer came")
+		s.await(ctx, func() bool { return s.letters.pendingOf(ps) == 0 })
+	}
+	s.commits.finalOf(ctx, ps)
+}
+
+// leaving drops what is queued of the partitions and returns a test for their writes.
+func (s *Sink) leaving(ps []model.TopicPartition) func(*model.Write) bool {
+	gone := make(map[model.TopicPartition]bool, len(ps))
+	for _, p := range ps {
+		gone[p] = true
+	}
+	match := func(w *model.Write) bool { return gone[w.Source.TopicPartition] }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.sched.Drop(match, time.Now()) {
+		s.memory.release(w.Size())
+	}
+	s.pump()
+	s.announceChange()
+	return match
+}
+
+// Lost implements kafka.Group.
+func (s assignments) Lost(ps []model.TopicPartition) {
+	s.leaving(ps)
+	s.commits.forget(ps)
+	s.log.Warn().Int("partitions", len(ps)).Msg("partitions lost: another member may have them; nothing is committed for them")
+}
+
+// endAssignment forgets the trackers. What is still in a request survives. The lock is held.
+func (s *Sink) endAssignment(ps []model.TopicPartition) {
+	for _, p := range ps {
+		part := s.parts[p]
+		if part == nil {
+			continue
+		}
+		part.tracker = nil
+		for e := range s.inFlight {
+			if e.Write.Source.TopicPartition == p {
+				part.survive(idOf(e.Write))
+			}
+		}
+		for _, id := range s.letters.of(p) {
+			part.survive(id)
+		}
+		if len(part.survivors) == 0 {
+			delete(s.parts, p)
+		}
+	}
+}
+
+func (p *partition) survive(id writeID) {
+	if p.survivors == nil {
+		p.survivors = make(map[writeID]bool)
+	}
+	p.survivors[id] = false
+}
+
+// attach ties a record that was read again to its write in a request, if there is one.
+func (p *partition) attach(id writeID) bool {
+	if _, ok := p.survivors[id]; !ok {
+		return false
+	}
+	p.survivors[id] = true
+	return true
+}
+
+// done marks a write as settled with its partition, and reports whether the
+// current assignment knows it. The lock is held.
+func (s *Sink) done(p model.TopicPartition, id writeID) bool {
+	part := s.parts[p]
+	if part == nil {
+		return false
+	}
+	delete(part.survivors, id)
+	if part.tracker == nil {
+		if len(part.survivors) == 0 {
+			delete(s.parts, p)
+		}
+		return false
+	}
+	return part.tracker.Done(id.offset, id.name)
+}
+
+func everything(*model.Write) bool { return true }
+
+// flight is what is known of a write in a request.
+type flight struct {
+	batch *batching.Batch
+	sent  time.Time
+	// doubted: its fate was given already, at the end of a drain, as in doubt.
+	doubted bool
+}

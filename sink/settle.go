@@ -1,0 +1,176 @@
+package sink
+
+import (
+	"errors"
+	"time"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ampersand"
+)
+
+var errLease = errors.New("this member may have lost its partitions: nothing is sent until the group's coordinator has answered")
+
+// finish works an answer in: each write gets its fate or another try.
+func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	then := make([]batching.Then, len(b.Entries))
+	fates := make([]model.Fate, len(b.Entries))
+	failing := true // the request failed as a whole: nothing was decided about any write
+	for i, e := range b.Entries {
+		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
+		decided := a.Outcomes[i].Kind == model.Accepted || a.Outcomes[i].Kind == model.Rejected ||
+			a.Outcomes[i].Kind == model.Retry && a.Outcomes[i].Again != model.WithLane
+		failing = failing && !decided
+		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
+			e.Write.FirstFailure = began
+		}
+		if s.inFlight[e].doubted || !s.owned(e.Write) && fates[i].Kind != model.Written {
+			then[i], fates[i] = batching.Settle, model.Fate{} // not ours to send or to refuse any more
+		}
+	}
+	s.sched.Finish(b, then, s.verdict(b, a, failing), now)
+	for i, e := range b.Entries {
+		delete(s.inFlight, e)
+		switch {
+		case then[i] != batching.Settle:
+		case fates[i].Kind == model.Open:
+			s.abandon(e)
+		case fates[i].Kind == model.Written:
+			s.settle(e, fates[i])
+		default:
+			s.letters.refusedWrite(e, fates[i], began, now)
+		}
+	}
+	s.announceChange()
+	s.pump()
+}
+
+// judge turns an outcome into what happens next, and into a fate when that is settled.
+func (s *Sink) judge(w *model.Write, o *model.Outcome, a *model.Answer) (batching.Then, model.Fate) {
+	reason := func(code, message string) *model.Reason {
+		return &model.Reason{
+			Stage: model.StageWrite, Code: code, Message: message,
+			OperationID: a.OperationID, RequestID: a.RequestID, ExistingID: o.ExistingID,
+		}
+	}
+	switch o.Kind {
+	case model.Accepted:
+		return batching.Settle, model.Fate{Kind: model.Written}
+	case model.Rejected:
+		return batching.Settle, model.Fate{Kind: model.DeadLettered, Reason: reason(o.Code, o.Message)}
+	case model.Retry:
+		if !a.Sent && a.Code == ampersand.CodeNotReleased {
+			return batching.Unsent, model.Fate{}
+		}
+		return again[o.Again], model.Fate{}
+	}
+	if w.Type != model.Create || s.config.InDoubt == config.InDoubtResend {
+		return batching.WithLane, model.Fate{} // sending it twice does what sending it once does, or the user chose it
+	}
+	return batching.Settle, model.Fate{Kind: model.InDoubt, Reason: reason("in_doubt",
+		"the answer to this create was lost, so the record may exist in the CRM: "+a.Message)}
+}
+
+var again = map[model.Again]batching.Then{
+	model.WithLane: batching.WithLane, model.Alone: batching.Alone,
+	model.Innocent: batching.Innocent, model.Halved: batching.Halved,
+}
+
+// verdict is what the answer says of its scope.
+func (s *Sink) verdict(b *batching.Batch, a *model.Answer, failing bool) batching.Verdict {
+	if a.Code == ampersand.CodeNotReleased {
+		return batching.Verdict{}
+	}
+	v := batching.Verdict{After: a.After, Code: a.Code, Message: a.Message}
+	switch {
+	case a.Hold != model.ScopeNone:
+		v.Failed, v.Hold, v.Scope = true, true, a.Hold
+	case failing && !a.Sent:
+		v.Failed, v.Scope = true, model.ScopeAPI // no connection: that is nobody's lane
+	case failing:
+		v.Failed = true
+	}
+	if v.Failed {
+		s.log.Warn().Stringer("destination", b.Destination).Stringer("type", b.Type).Int("writes", len(b.Entries)).
+			Str("code", a.Code).Str("reason", a.Message).Str("operation_id", a.OperationID).Str("request_id", a.RequestID).
+			Bool("hold", v.Hold).Bool("probe", b.Probe()).Dur("after", a.After).Msg("a request failed; its writes wait")
+	}
+	return v
+}
+
+// settle gives a write its one fate. The lock is held.
+func (s *Sink) settle(e *batching.Entry, fate model.Fate) {
+	w := e.Write
+	s.sched.Settled(e)
+	s.memory.release(w.Size())
+	s.count(w.Route, fate, w.Type)
+	p := w.Source.TopicPartition
+	if !s.done(p, idOf(w)) {
+		// Its assignment is over, so no commit of ours will ever cover it: whoever
+		// owns the partition sends it again, and its successors after it.
+		s.sched.Durable(w.Conflicts, time.Now())
+		return
+	}
+	s.commits.settled(p, w)
+	s.flow(p, s.parts[p])
+}
+
+// doubt gives the creates in flight that match their fate now, as in doubt: there
+// is no time left to wait for their answers.
+func (s *Sink) doubt(match func(*model.Write) bool, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.config.InDoubt == config.InDoubtResend {
+		return
+	}
+	for e, f := range s.inFlight {
+		if f.batch.Type != model.Create || f.doubted || !match(e.Write) {
+			continue
+		}
+		f.doubted = true
+		s.letters.doubted(e, model.Fate{Kind: model.InDoubt, Reason: &model.Reason{
+			Stage: model.StageWrite, Code: "in_doubt",
+			Message: "the record may exist in the CRM: " + why,
+		}}, f.sent)
+	}
+}
+
+// owned reports whether a write that was in a request is still this member's to
+// send again or to refuse: its partition is assigned, and, if the partition was
+// away meanwhile, its record was read again and attached to it.
+func (s *Sink) owned(w *model.Write) bool {
+	part := s.parts[w.Source.TopicPartition]
+	if part == nil || part.tracker == nil {
+		return false
+	}
+	attached, survivor := part.survivors[idOf(w)]
+	return !survivor || attached
+}
+
+// abandon ends a write that is not ours any more: either its fate was given as in doubt
+// before its answer came, or whoever owns the partition gives it one.
+func (s *Sink) abandon(e *batching.Entry) {
+	w := e.Write
+	s.sched.Settled(e)
+	s.memory.release(w.Size())
+	s.sched.Durable(w.Conflicts, time.Now())
+	p, id := w.Source.TopicPartition, idOf(w)
+	part := s.parts[p]
+	if part == nil {
+		return
+	}
+	attached := part.survivors[id]
+	delete(part.survivors, id)
+	if attached && part.tracker != nil && !s.letters.has(p, id) {
+		// In doubt, its dead letter acknowledged, but the commit that said so was
+		// lost and the record read again.
+		part.tracker.Done(id.offset, id.name)
+	}
+	if part.tracker == nil && len(part.survivors) == 0 {
+		delete(s.parts, p)
+	}
+}
