@@ -1,0 +1,97 @@
+// Command ampersink reads change events from Kafka topics and writes them into
+// CRMs through the Ampersand write API.
+//
+// Exit codes: 0 done (also after SIGTERM and a clean drain), 1 a fault while
+// running, 2 a configuration that cannot run (nothing was started).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr, os.LookupEnv))
+}
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFault  = 1
+	exitConfig = 2
+)
+
+// app is what the commands share.
+type app struct {
+	stdout, stderr io.Writer
+	env            func(string) (string, bool)
+}
+
+// configError marks an error that was found before anything was started.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
+
+func execute(args []string, stdout, stderr io.Writer, env func(string) (string, bool)) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	go func() {
+		// The first signal drains. After it the default action is back: a second one
+		// leaves at once.
+		<-ctx.Done()
+		stop()
+	}()
+	a := &app{stdout: stdout, stderr: stderr, env: env}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var config configError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &config):
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitConfig
+	default:
+		_, _ = fmt.Fprintln(stderr, "ampersink:", err)
+		return exitFault
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ampersink",
+		Short: "Change events in, CRM records out",
+		Long: "ampersink reads change events from Kafka topics as a consumer group, maps them to create,\n" +
+			"update and delete, writes them in batches to the Ampersand write API, and moves an offset\n" +
+			"only when the record's fate is known.",
+		Example:       "  ampersink demo\n  ampersink validate --config config.yaml --connect\n  ampersink run --config config.yaml",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return configError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
+	})
+	root.AddCommand(a.run(), a.validate(), a.version())
+	for _, c := range root.Commands() {
+		c.Args = noArgs
+	}
+	return root
+}
+
+// noArgs refuses arguments as a wrong call.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return configError{fmt.Errorf("%s takes no argument: %q (see %s --help)", c.CommandPath(), args[0], c.CommandPath())}
+	}
+	return nil
+}
