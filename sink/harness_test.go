@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -223,3 +224,5 @@ func committed(t testing.TB, k *kafkatest.Endpoint, group, topic string) (sum in
 	}
 	return sum
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -71,9 +71,9 @@ func New(o Options) (*Client, error) {
 // Send makes one request of a batch and returns what became of it: one outcome
 // per write of r, in its order. It never fails otherwise. b is r's body.
 //
-// release is called directly before the first byte of the body is handed to the
-// connection, once per connection that is tried, and must not block; if it
-// refuses, nothing is sent and the answer's code is CodeNotReleased with the
+// release is called for each connection that is tried, when the request gets it
+// and again directly before the first byte of the body, and must not block. If it
+// refuses once, nothing is sent and the answer's code is CodeNotReleased with the
 // error's text. A nil release always agrees.
 func (c *Client) Send(ctx context.Context, r *Request, b *Body, release func() error) model.Answer {
 	if b.n != len(r.Writes) || b.kind != r.Type {

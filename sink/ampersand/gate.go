@@ -13,8 +13,13 @@ var (
 	errNoReplay = errors.New("a create whose body began to leave is not sent again on another connection")
 )
 
-// gate stands between a body and the transport. It asks the release check
-// before the first byte and knows whether any byte was handed out.
+// gate stands between a body and the transport. It asks the release check and
+// knows whether any byte was handed out.
+//
+// The check is asked twice for each connection: when the request gets it, since
+// the transport sends the headers on their own before it reads a body, and as
+// the body is read for the first time, since dialing a proxy or a slow handshake
+// of a transport that is not ours lies between the two.
 //
 // The transport reads the body in a goroutine of its own, which can outlive the
 // call: Send gives up (its context ended) while the writer has the connection but
@@ -64,6 +69,9 @@ func (g *gate) close() (sent bool, refused error) {
 func (g *gate) again() (io.ReadCloser, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.refused != nil {
+		return nil, g.refused
+	}
 	if g.sent && g.once && !g.exact {
 		return nil, errNoReplay
 	}
@@ -71,15 +79,28 @@ func (g *gate) again() (io.ReadCloser, error) {
 	return &gateReader{gate: g}, nil
 }
 
-// connected notes what kind of connection the request got.
+// connected is called when the request got a connection, before anything is
+// written to it. A refused request must not show itself to the API at all, and
+// closing the connection is the one way to keep its headers back. An HTTP/2
+// connection belongs to others too and stays open: there the body is held back.
 func (g *gate) connected(info httptrace.GotConnInfo) {
-	exact := true
-	if c, ok := info.Conn.(*tls.Conn); ok {
-		exact = c.ConnectionState().NegotiatedProtocol != "h2"
-	}
+	c, isTLS := info.Conn.(*tls.Conn)
+	shared := isTLS && c.ConnectionState().NegotiatedProtocol == "h2"
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.exact = exact
+	g.exact = !shared
+	err := g.check()
+	g.mu.Unlock()
+	if err != nil && !shared {
+		_ = info.Conn.Close()
+	}
+}
+
+// check asks the release check; its first refusal is final. The caller holds mu.
+func (g *gate) check() error {
+	if g.refused == nil && g.release != nil {
+		g.refused = g.release()
+	}
+	return g.refused
 }
 
 // gateReader is the body of one attempt of the transport.
@@ -97,11 +118,8 @@ func (r *gateReader) Read(p []byte) (int, error) {
 		return 0, errShut
 	}
 	if !r.released {
-		if g.refused == nil && g.release != nil {
-			g.refused = g.release()
-		}
-		if g.refused != nil {
-			return 0, g.refused
+		if err := g.check(); err != nil {
+			return 0, err
 		}
 		r.released = true
 	}

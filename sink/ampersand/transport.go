@@ -31,29 +31,33 @@ const (
 	// keepAlive finds a peer that vanished without a word, within about two
 	// minutes (nine probes), for answers that take longer than that.
 	keepAlive = 15 * time.Second
-	// pingAfter and pingTimeout do it for HTTP/2, where one connection carries all
-	// requests: half a minute costs less than every request's full timeout.
-	pingAfter   = 15 * time.Second
-	pingTimeout = 15 * time.Second
 	// maxHeaderBytes bounds an answer's headers; real ones stay below 4 KiB.
 	maxHeaderBytes = 64 << 10
 )
 
 // NewTransport returns a transport that keeps and reuses up to MaxConns
-// connections to a host. It has no timeout for an answer: that is the request's
+// connections to a host, one request on each at a time.
+//
+// It speaks HTTP/1.1 only. Over HTTP/2 all requests share one connection, whose
+// end leaves every create on it in doubt at once, a refused request cannot be
+// kept from showing its headers, and the library replays streams that the peer
+// reset. What HTTP/2 saves is a few dozen connections.
+//
+// It has no timeout for an answer: that is the request's
 // (Options.Timeout), since a CRM may take most of a minute over a batch.
 func NewTransport(o TransportOptions) *http.Transport {
 	dial := o.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}).DialContext
 	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dial,
 		TLSClientConfig:        o.TLS,
 		TLSHandshakeTimeout:    tlsTimeout,
-		ForceAttemptHTTP2:      true, // a dialer of our own would switch it off
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		Protocols:              protocols,
 		MaxIdleConns:           0, // bounded per host; there is one host
 		MaxIdleConnsPerHost:    o.MaxConns,
 		MaxConnsPerHost:        o.MaxConns,

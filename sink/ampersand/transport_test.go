@@ -1,7 +1,6 @@
 package ampersand
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -286,14 +285,15 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
+// TestHTTP2: our transport does not use it; with one that does, creates are not
+// sent again either.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
+	var proto atomic.Int64
 	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
-			t.Errorf("%s", r.Proto)
-		}
-		if _, _ = io.Copy(io.Discard, r.Body); requests.Add(1) > 1 {
+		proto.Store(int64(r.ProtoMajor))
+		if _, _ = io.Copy(io.Discard, r.Body); requests.Add(1) > 2 {
 			panic(http.ErrAbortHandler) // resets the stream
 		}
 		said{status: 200, body: written3}.ServeHTTP(w, r)
@@ -301,23 +301,32 @@ func TestHTTP2(t *testing.T) {
 	api.EnableHTTP2 = true
 	api.StartTLS()
 	defer api.Close()
-	transport := NewTransport(TransportOptions{MaxConns: 2, TLS: &tls.Config{RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}})
-	defer transport.CloseIdleConnections()
-	cl := client(t, api.URL, func(o *Options) { o.Transport = transport })
+	trust := &tls.Config{RootCAs: api.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 	r := request(c, 3)
-	b := cl.Encode(r)
-	if a := cl.Send(context.Background(), r, b, nil); shown(a) != "written, written, written" {
+	send := func(rt *http.Transport, release func() error) model.Answer {
+		defer rt.CloseIdleConnections()
+		cl := client(t, api.URL, func(o *Options) { o.Transport = rt })
+		return cl.Send(context.Background(), r, cl.Encode(r), release)
+	}
+	if a := send(NewTransport(TransportOptions{MaxConns: 2, TLS: trust.Clone()}), nil); shown(a) != "written, written, written" || proto.Load() != 1 {
+		t.Errorf("HTTP/%d %+v", proto.Load(), a)
+	}
+	second := &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}
+	if a := send(second, nil); shown(a) != "written, written, written" || proto.Load() != 2 {
+		t.Errorf("HTTP/%d %+v", proto.Load(), a)
+	}
+	if a := send(second, nil); !a.Sent || a.Code != CodeNoAnswer || shown(a) != "unknown, unknown, unknown" {
 		t.Errorf("%+v", a)
 	}
-	if a := cl.Send(context.Background(), r, b, nil); !a.Sent || a.Code != CodeNoAnswer || shown(a) != "unknown, unknown, unknown" {
+	if a := send(second, func() error { return errLease }); a.Sent || a.Code != CodeNotReleased || shown(a) != "retry lane, retry lane, retry lane" {
 		t.Errorf("%+v", a)
 	}
-	if n := requests.Load(); n != 2 {
+	if n := requests.Load(); n != 3 {
 		t.Errorf("%d requests", n)
 	}
 }
 
-// TestIdleConnectionIsLeftBeforeAGatewayCloses it: after 30 s of silence the next
+// TestIdleConnectionIsLeftAfterHalfAMinute: after 30 s of silence the next
 // request opens a connection of its own.
 func TestIdleConnectionIsLeftAfterHalfAMinute(t *testing.T) {
 	t.Parallel()
@@ -342,5 +351,3 @@ func TestIdleConnectionIsLeftAfterHalfAMinute(t *testing.T) {
 		}
 	})
 }
-
-var _ = bufio.NewReader
