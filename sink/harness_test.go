@@ -22,7 +22,12 @@ import (
 	"github.com/ampersink/ampersink/sink"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(brokers{m}) }
+
+// brokers runs the tests with one real broker for all, when there is one.
+type brokers struct{ *testing.M }
+
+func (b brokers) Run() int { return kafkatest.Main(b.M) }
 
 // call is a request that the API of a test got.
 type call struct {
@@ -164,7 +169,11 @@ func start(t testing.TB, o sink.Options) *running {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{Sink: s, t: t, stop: stop, done: make(chan error, 1)}
-	go func() { r.done <- s.Run(ctx) }()
+	go func() {
+		err := s.Run(ctx)
+		t.Logf("the sink ended with %v", err)
+		r.done <- err
+	}()
 	t.Cleanup(func() {
 		stop()
 		select {

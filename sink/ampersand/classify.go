@@ -118,10 +118,10 @@ func classify(r *Request, a *answer) model.Answer {
 func (a *answer) says(advice string) string {
 	words := cmp.Or(a.reply.why.message, http.StatusText(a.status), "no reason given")
 	said := "HTTP " + strconv.Itoa(a.status) + ": " + words
-	if advice == "" {
-		return said
+	if advice != "" {
+		said = advice + "; " + said
 	}
-	return advice + " (" + said + ")"
+	return new(tidier).message(said)
 }
 
 // refine corrects a row by what the body says.

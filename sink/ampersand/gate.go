@@ -18,8 +18,8 @@ var (
 //
 // The check is asked twice for each connection: when the request gets it, since
 // the transport sends the headers on their own before it reads a body, and as
-// the body is read for the first time, since dialing a proxy or a slow handshake
-// of a transport that is not ours lies between the two.
+// the body is read for the first time, which is the last moment, and the only one
+// that every http.RoundTripper has.
 //
 // The transport reads the body in a goroutine of its own, which can outlive the
 // call: Send gives up (its context ended) while the writer has the connection but

@@ -10,6 +10,9 @@ import (
 // for a header of a dead letter and a line of a log.
 const maxMessage = 300
 
+// widestRune is the most bytes that one character of a message takes, escaped.
+const widestRune = len(`\U0010ffff`)
+
 // secretShown stands where a server echoed the API key.
 const secretShown = "[secret]"
 
@@ -40,7 +43,7 @@ func (t *tidier) message(text string) string {
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if b.Len() > maxMessage-utf8.UTFMax-len("…") {
+		if b.Len() > maxMessage-widestRune-len("…") {
 			b.WriteString("…")
 			break
 		}

@@ -69,7 +69,7 @@ func TestMessagesAreFitForHeadersAndLogs(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	for _, in := range []string{strings.Repeat("ü", 500), strings.Repeat("\nx", 500), strings.Repeat("x", 295) + testKey, strings.Repeat("a", maxMessage+1)} {
+	for _, in := range []string{strings.Repeat("ü", 500), strings.Repeat("\nx", 500), strings.Repeat("x", 295) + testKey, strings.Repeat("a", maxMessage+1), strings.Repeat("a", 291) + strings.Repeat("\U000e0001", 9)} {
 		got := tidy.message(in)
 		if len(got) > maxMessage || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") || strings.Contains(got, testKey[:4]) {
 			t.Errorf("%d bytes: %q", len(got), got)

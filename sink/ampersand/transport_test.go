@@ -318,11 +318,11 @@ func TestHTTP2(t *testing.T) {
 	if a := send(second, nil); !a.Sent || a.Code != CodeNoAnswer || shown(a) != "unknown, unknown, unknown" {
 		t.Errorf("%+v", a)
 	}
-	if a := send(second, func() error { return errLease }); a.Sent || a.Code != CodeNotReleased || shown(a) != "retry lane, retry lane, retry lane" {
-		t.Errorf("%+v", a)
-	}
 	if n := requests.Load(); n != 3 {
 		t.Errorf("%d requests", n)
+	}
+	if a := send(second, func() error { return errLease }); a.Sent || a.Code != CodeNotReleased || shown(a) != "retry lane, retry lane, retry lane" {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -45,10 +45,10 @@ func Check(ctx context.Context, o Options, deadLetter func(string) string, creat
 func (c *Client) checkGroup(ctx context.Context, admin *kadm.Client) Finding {
 	group := c.options.Config.Group
 	f := Finding{What: "group " + group}
-	committed, err := admin.FetchOffsets(ctx, group)
+	committed, err := c.groupOffsets(ctx, admin)
 	switch {
 	case err != nil:
-		f.Err = explain(err, "group "+group)
+		f.Err = err
 	case len(committed) == 0:
 		f.Note = fmt.Sprintf("has no offsets: starts at %s", c.options.Config.Start)
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -124,7 +125,7 @@ func (c *Client) Start(ctx context.Context, topics ...string) (map[model.TopicPa
 		return nil, fmt.Errorf("kafka: listing start offsets: %w", err)
 	}
 	starts := make(map[model.TopicPartition]int64)
-	listed.Each(func(o kadmListed) {
+	listed.Each(func(o kadm.ListedOffset) {
 		if o.Err == nil {
 			starts[model.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Offset
 		}
@@ -134,9 +135,9 @@ func (c *Client) Start(ctx context.Context, topics ...string) (map[model.TopicPa
 
 // Committed returns the group's committed offsets, whoever committed them.
 func (c *Client) Committed(ctx context.Context) (map[model.TopicPartition]int64, error) {
-	resp, err := c.admin.FetchOffsets(ctx, c.options.Config.Group)
+	resp, err := c.groupOffsets(ctx, c.admin)
 	if err != nil {
-		return nil, explain(err, "fetching the offsets of group "+c.options.Config.Group)
+		return nil, err
 	}
 	committed := make(map[model.TopicPartition]int64)
 	for topic, parts := range resp {
@@ -145,4 +146,14 @@ func (c *Client) Committed(ctx context.Context) (map[model.TopicPartition]int64,
 		}
 	}
 	return committed, nil
+}
+
+// groupOffsets fetches what the group has committed: nothing, for a group that nobody
+// has heard of.
+func (c *Client) groupOffsets(ctx context.Context, admin *kadm.Client) (kadm.OffsetResponses, error) {
+	resp, err := admin.FetchOffsets(ctx, c.options.Config.Group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, explain(err, "fetching the offsets of group "+c.options.Config.Group)
+	}
+	return resp, nil
 }

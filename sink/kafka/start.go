@@ -13,8 +13,6 @@ import (
 	"github.com/ampersink/ampersink/internal/config"
 )
 
-type kadmListed = kadm.ListedOffset
-
 // neverHeld is the end of a lease that is not held.
 var neverHeld time.Time
 
@@ -97,9 +95,9 @@ func (c *Client) subscribed(ctx context.Context, admin *kadm.Client) ([]string, 
 // it is empty, and whoever comes second finds the first one's.
 func (c *Client) startAtLatest(ctx context.Context, admin *kadm.Client) error {
 	group := c.options.Config.Group
-	committed, err := admin.FetchOffsets(ctx, group)
+	committed, err := c.groupOffsets(ctx, admin)
 	if err != nil {
-		return explain(err, "fetching the offsets of group "+group)
+		return err
 	}
 	if len(committed) > 0 {
 		return nil
@@ -119,7 +117,7 @@ func (c *Client) startAtLatest(ctx context.Context, admin *kadm.Client) error {
 		}
 	})
 	if err := admin.CommitAllOffsets(ctx, group, offsets); err != nil {
-		again, ferr := admin.FetchOffsets(ctx, group)
+		again, ferr := c.groupOffsets(ctx, admin)
 		if ferr == nil && len(again) > 0 {
 			return nil // another member was first
 		}
