@@ -28,6 +28,10 @@ const (
 	maxMembers = 16 << 10
 	// indexLevels is how deep members are indexed: payload, image, column.
 	indexLevels = 3
+
+	// What a text that passes these bounds is refused with.
+	lessNesting  = "less nesting"
+	fewerMembers = "fewer members"
 )
 
 // document is a decoded key or value: its JSON text and an index of its members.
@@ -110,7 +114,7 @@ func (d *document) payload() int32 {
 	members := 0
 	for i := int32(1); i < root.next; i = d.nodes[i].next {
 		n := &d.nodes[i]
-		switch string(d.text[n.name:n.nameEnd]) {
+		switch string(d.name(n)) {
 		case "schema":
 			schema = i
 		case "payload":

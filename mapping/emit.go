@@ -103,7 +103,7 @@ func (m *Mapper) associations(r *route) ([]byte, *model.Reason) {
 	if v.kind == kindString {
 		text := m.finder.unquoted(v)
 		if !m.finder.nested.scan(text, 0) {
-			return nil, badJSON(&m.finder.nested, "the text of "+path)
+			return nil, badJSON(&m.finder.nested, path, "the text of the field")
 		}
 		v = m.finder.nested.read(0)
 	}

@@ -46,10 +46,13 @@ func (k *recordKey) find(f *finder, path string) (value, status) {
 }
 
 func (k *recordKey) excerpt() string {
-	if k.null {
+	switch {
+	case k.null:
 		return "null"
+	case k.isRaw:
+		return excerpt(k.bytes, 0)
 	}
-	return excerpt(k.bytes, 0)
+	return excerpt(k.read(k.root).raw, 0)
 }
 
 // keyConflict is the source key as a member of a conflict set: the route's

@@ -166,7 +166,7 @@ func (m *Mapper) open(r *model.Record, p *plan) {
 	}
 	m.value.known = p.valueSchema
 	if !m.value.scan(r.Value, indexLevels) {
-		m.unvalued = badJSON(&m.value, "the value")
+		m.unvalued = badJSON(&m.value, "", "the value")
 		return
 	}
 	m.in.payload = m.value.payload()

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -42,8 +43,8 @@ func clone(reason *model.Reason) *model.Reason {
 // spread a row through logs and headers.
 const maxExcerpt = 48
 
-// excerpt quotes the text at an offset, with some of what stands before it, so
-// that control characters and broken UTF-8 cannot harm a log or a header.
+// excerpt shows the text at an offset, with some of what stands before it. Text
+// that could harm a log or a header (control characters, broken UTF-8) is quoted.
 func excerpt(text []byte, at int) string {
 	from := max(0, min(at, len(text))-maxExcerpt/4)
 	to := min(len(text), from+maxExcerpt)
@@ -53,7 +54,10 @@ func excerpt(text []byte, at int) string {
 	for n := 0; n < utf8.UTFMax-1 && to < len(text) && to > from && !utf8.RuneStart(text[to]); n++ {
 		to--
 	}
-	s := strconv.QuoteToGraphic(string(text[from:to]))
+	s := string(text[from:to])
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
+		s = strconv.QuoteToGraphic(s)
+	}
 	if from > 0 {
 		s = "…" + s
 	}
@@ -63,15 +67,16 @@ func excerpt(text []byte, at int) string {
 	return s
 }
 
-// badJSON refuses a text that a scan rejected; what names it ("the value").
-func badJSON(d *document, what string) *model.Reason {
+// badJSON refuses a text that a scan rejected; what names it ("the value"), field
+// is where it stood, if anywhere.
+func badJSON(d *document, field, what string) *model.Reason {
 	if len(d.text) == 0 {
-		return refusal(codeBadJSON, "", "%s is empty (zero bytes, not null); expected JSON", what)
+		return refusal(codeBadJSON, field, "%s is empty (zero bytes, not null); expected JSON", what)
 	}
 	if d.fault.at >= len(d.text) {
-		return refusal(codeBadJSON, "", "%s ends at byte %d behind %s; expected %s there",
+		return refusal(codeBadJSON, field, "%s ends at byte %d behind %s; expected %s there",
 			what, d.fault.at, excerpt(d.text, d.fault.at), d.fault.want)
 	}
-	return refusal(codeBadJSON, "", "%s cannot be read at byte %d, in %s; expected %s there",
+	return refusal(codeBadJSON, field, "%s cannot be read at byte %d, in %s; expected %s there",
 		what, d.fault.at, excerpt(d.text, d.fault.at), d.fault.want)
 }

@@ -54,14 +54,18 @@ func (d *document) index(at, depth, levels int) (end int) {
 			return -1
 		}
 		if len(d.nodes) >= maxMembers {
-			return d.fail(at, "fewer members")
+			return d.fail(at, fewerMembers)
 		}
 		i := len(d.nodes)
 		d.nodes = append(d.nodes, node{name: uint32(from), nameEnd: uint32(end - 1), nameEscaped: escaped})
 		if at = d.colon(end); at < 0 {
 			return -1
 		}
-		if at = d.member(i, at, depth, levels, b[from:end-1]); at < 0 {
+		name := b[from : end-1]
+		if escaped {
+			name = unquote(nil, b[from-1:end])
+		}
+		if at = d.member(i, at, depth, levels, name); at < 0 {
 			return -1
 		}
 		var done bool
@@ -117,7 +121,7 @@ func (d *document) skip(at, depth int) (end int, k kind, escaped bool) {
 
 func (d *document) skipObject(at, depth int) (end int) {
 	if depth > maxDepth {
-		return d.fail(at, "less nesting")
+		return d.fail(at, lessNesting)
 	}
 	b := d.text
 	at = skipSpace(b, at+1)
@@ -146,7 +150,7 @@ func (d *document) skipObject(at, depth int) (end int) {
 
 func (d *document) skipArray(at, depth int) (end int) {
 	if depth > maxDepth {
-		return d.fail(at, "less nesting")
+		return d.fail(at, lessNesting)
 	}
 	b := d.text
 	at = skipSpace(b, at+1)

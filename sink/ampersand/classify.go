@@ -131,7 +131,8 @@ func refine(row statusRow, a *answer) statusRow {
 	case row.others == read:
 		return row
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
-		if !why.mentions("api key", "api-key", "apikey", "api token") &&
+		// A CRM's own code comes from behind the API: its key was accepted.
+		if why.class != unclassed || !why.mentions("api key", "api-key", "apikey", "api token") &&
 			why.mentions("installation", "token", "oauth", "groupref", "credential") {
 			row.code, row.hold = CodeInstallation, model.ScopeDestination
 			row.message = "the tenant's installation or its token was refused; the tenant must connect again"

@@ -25,6 +25,7 @@ func TestAnswersByStatus(t *testing.T) {
 		{row: "401 with a code of the token", typ: d, n: 1, said: problem(`"detail":"INVALID_GRANT: expired"`).as(401), want: "retry lane", hold: destination, code: CodeInstallation},
 		{row: "403 without a quota code", typ: c, n: 3, said: problem(`"detail":"forbidden"`).as(403), want: "retry lane x3", hold: api, code: CodeForbidden},
 		{row: "403 that names the installation", typ: d, n: 1, said: problem(`"detail":"installation is paused"`).as(403), want: "retry lane", hold: destination, code: CodeInstallation},
+		{row: "403 with a code of the CRM", typ: c, n: 3, said: problem(`"causes":["INSUFFICIENT_ACCESS_OR_READONLY"]`).as(403), want: "retry lane x3", hold: destination, code: CodeInstallation},
 		{row: "403 with REQUEST_LIMIT_EXCEEDED", typ: c, n: 3, said: problem(`"causes":["REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded."]`).as(403), want: "retry lane x3", hold: destination, code: CodeQuota},
 		{row: "any body with REQUEST_LIMIT_EXCEEDED", typ: u, n: 3, said: text("REQUEST_LIMIT_EXCEEDED").as(400), want: "retry lane x3", hold: destination, code: CodeQuota},
 		{row: "any body with REQUEST_LIMIT_EXCEEDED, a create that was sent with 500", typ: c, n: 3, said: text("REQUEST_LIMIT_EXCEEDED").as(500), want: "unknown x3", hold: destination, code: CodeQuota},

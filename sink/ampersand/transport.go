@@ -63,5 +63,7 @@ func NewTransport(o TransportOptions) *http.Transport {
 		MaxConnsPerHost:        o.MaxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
+		// An answer has some 20 KiB; inflating it takes more memory than that.
+		DisableCompression: true,
 	}
 }

@@ -111,7 +111,7 @@ func TestNoAnswerAfterTheRequestWasSent(t *testing.T) {
 			write(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n"+written3[:30])
 		}, CodeUnreadable},
 		"a body cut without a length": {func(conn net.Conn) { write(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+written3[:30]) }, CodeUnreadable},
-		"a compressed body cut": {func(conn net.Conn) {
+		"a compressed body that nobody asked for, cut": {func(conn net.Conn) {
 			write(conn, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(zipped), zipped[:len(zipped)-10]))
 		}, CodeUnreadable},
 		"a body over the limit": {func(conn net.Conn) {

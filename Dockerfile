@@ -1,0 +1,25 @@
+# One static binary and the authorities that it trusts, nothing else: no shell, no
+# package manager. It runs as nobody in particular and writes no file, so that the
+# root file system can be read-only.
+ARG GO_VERSION=1.26
+
+FROM golang:${GO_VERSION} AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=unknown
+ARG TARGETOS
+ARG TARGETARCH
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /out/ampersink ./cmd/ampersink
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/ampersink /ampersink
+# By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.
+USER 65532:65532
+# /healthz, /readyz, /metrics and /status, where admin.listen says so.
+EXPOSE 8080
+ENTRYPOINT ["/ampersink"]
+CMD ["run", "--config", "/etc/ampersink/config.yaml"]
