@@ -25,6 +25,7 @@ type Entry struct {
 	Write *model.Write
 
 	lane    *lane
+	size    int64     // as counted with the lane
 	seq     uint64    // order of arrival
 	added   time.Time // linger counts from here
 	readyAt time.Time // when it last became ready: bounds how long it may be passed over
@@ -33,6 +34,11 @@ type Entry struct {
 	state   state
 	alone   bool // goes in a batch of one
 	tries   int  // backoffs of its own so far
+	// suspect counts the requests with this write that failed although its
+	// destination had answered others since the one before; seen is the count of
+	// answers at the last of them.
+	suspect int
+	seen    uint64
 
 	prev, next *Entry // all entries, in order of arrival
 }

@@ -35,6 +35,8 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 	l := b.lane
 	s.requests--
 	l.inFlight--
+	l.answered = now
+	then, v = l.examine(b, then, v)
 	s.judge(b, then[0] == Unsent, v, now)
 
 	groups := [Unsent + 1][]*Entry{}
@@ -45,9 +47,12 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 		e.state = pending
 	}
 	again := append(groups[WithLane], groups[Unsent]...)
-	if b.piece {
+	switch {
+	case b.probes != nil && v.Failed:
+		s.rotate(l, again, b.piece, now)
+	case b.piece:
 		s.putBack(l, again) // stays the set that it was
-	} else {
+	default:
 		for _, e := range again {
 			l.push(e, now)
 		}
@@ -62,6 +67,18 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 
 	s.consider(l, now)
 	s.forget(l)
+}
+
+// rotate puts a failed probe's write behind the others, so that the next probe
+// is of another one: a scope may answer all but this write. One of a piece keeps to itself,
+// as it would have in the end.
+func (s *Scheduler) rotate(l *lane, again []*Entry, piece bool, now time.Time) {
+	for _, e := range again {
+		s.seq++
+		e.seq = s.seq
+		e.alone = e.alone || piece
+		l.push(e, now)
+	}
 }
 
 // judge starts, prolongs or ends the pauses over the batch's destination.
@@ -85,7 +102,7 @@ func (s *Scheduler) judge(b *Batch, unsent bool, v Verdict, now time.Time) {
 			// The answer holds something narrower, so what was probed answers.
 			s.end(probed, now)
 		}
-	case unsent:
+	case unsent, v.own:
 		// It says nothing of the scope: the probe is still owed.
 	default:
 		clear(s.failing)
@@ -148,18 +165,28 @@ type LaneStatus struct {
 	Bytes       int64
 	InFlight    int
 	Oldest      time.Time // arrival of the oldest ready write; zero when none is ready
+	Answered    time.Time // when a request last came back, or else when the first left; zero before it
 }
 
 // Lanes calls f for each lane, in no order.
 func (s *Scheduler) Lanes(f func(LaneStatus)) {
 	for _, l := range s.lanes {
-		st := LaneStatus{Destination: l.destination, Writes: l.entries, Bytes: l.bytes, InFlight: l.inFlight}
+		st := LaneStatus{
+			Destination: l.destination, Writes: l.entries, Bytes: l.bytes, InFlight: l.inFlight, Answered: l.answered,
+		}
 		for t := range l.ready {
 			if q := l.ready[t].heap; len(q) > 0 && (st.Oldest.IsZero() || q[0].added.Before(st.Oldest)) {
 				st.Oldest = q[0].added
 			}
 		}
 		f(st)
+	}
+}
+
+// Each calls f for each write without a fate, in the order of arrival.
+func (s *Scheduler) Each(f func(model.Destination, *model.Write)) {
+	for e := s.all.head; e != nil; e = e.next {
+		f(e.lane.destination, e.Write)
 	}
 }
 

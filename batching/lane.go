@@ -21,10 +21,12 @@ type lane struct {
 	settings    Settings
 
 	ready    [model.Types]readyQueue
-	pieces   []*piece // sets that go again as they are, before anything else
-	inFlight int      // requests
-	entries  int      // entries that are in the lane, in flight included
-	bytes    int64    // what they retain
+	pieces   []*piece  // sets that go again as they are, before anything else
+	inFlight int       // requests
+	entries  int       // writes to this destination: waiting for their keys, ready, in flight
+	bytes    int64     // what they retain
+	answers  uint64    // requests that decided something about a write
+	answered time.Time // when a request last came back, or else when the first left
 
 	queued bool      // in the run queue, or waiting for a paused scope
 	due    time.Time // when its oldest ready write has lingered; zero: not in the heap
@@ -135,10 +137,10 @@ func (l *lane) take(now time.Time, drain, probe bool) *Batch {
 		if probe && len(p.entries) > 1 {
 			first := p.entries[:1:1]
 			p.entries = p.entries[1:]
-			return l.batch(first, true)
+			return l.batch(first, true, now)
 		}
 		l.pieces = l.pieces[1:]
-		return l.batch(p.entries, true)
+		return l.batch(p.entries, true, now)
 	}
 	t, ok := l.choose(now, drain || probe)
 	if !ok {
@@ -162,15 +164,18 @@ func (l *lane) take(now time.Time, drain, probe bool) *Batch {
 			break
 		}
 	}
-	return l.batch(entries, false)
+	return l.batch(entries, false, now)
 }
 
-func (l *lane) batch(entries []*Entry, again bool) *Batch {
+func (l *lane) batch(entries []*Entry, again bool, now time.Time) *Batch {
 	b := &Batch{Destination: l.destination, Type: entries[0].Write.Type, Entries: entries, lane: l, piece: again}
 	for _, e := range entries {
 		e.state = inFlight
 	}
 	l.inFlight++
+	if l.answered.IsZero() || l.inFlight == 1 {
+		l.answered = now
+	}
 	return b
 }
 

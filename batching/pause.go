@@ -50,6 +50,7 @@ type Verdict struct {
 	// Hold: it is held at once, not only when patience has run out.
 	Hold    bool
 	After   time.Duration // the server's wish, zero for none
+	own     bool          // it failed because of its write: that says nothing of the scope
 	Code    string
 	Message string
 }

@@ -73,6 +73,7 @@ func (s *Scheduler) Add(w *model.Write, now time.Time) *Entry {
 	e := &Entry{Write: w, seq: s.seq, added: now}
 	s.all.push(e)
 	s.entries++
+	s.join(e)
 	if e.blocked = s.keys.acquire(e); e.blocked == 0 {
 		s.free(e, now)
 	}
@@ -93,12 +94,26 @@ func (s *Scheduler) Resolved(e *Entry, now time.Time) {
 	if e.state != resolving {
 		return // dropped while its answer was awaited
 	}
-	l := s.lane(e.Write.Destination)
-	e.lane = l
-	l.entries++
-	l.bytes += e.Write.Size()
-	l.push(e, now)
-	s.consider(l, now)
+	if e.lane.destination != e.Write.Destination || e.size != e.Write.Size() {
+		s.part(e)
+		s.join(e)
+	}
+	e.lane.push(e, now)
+	s.consider(e.lane, now)
+}
+
+// join counts a write with the lane of its destination: also while it waits for
+// its keys, since a lane that does not move must account for what waits behind it.
+func (s *Scheduler) join(e *Entry) {
+	e.lane, e.size = s.lane(e.Write.Destination), e.Write.Size()
+	e.lane.entries++
+	e.lane.bytes += e.size
+}
+
+func (s *Scheduler) part(e *Entry) {
+	e.lane.entries--
+	e.lane.bytes -= e.size
+	s.forget(e.lane)
 }
 
 func (s *Scheduler) lane(d model.Destination) *lane {
@@ -236,11 +251,7 @@ func (s *Scheduler) leave(e *Entry) {
 	e.state = gone
 	s.all.remove(e)
 	s.entries--
-	if l := e.lane; l != nil {
-		l.entries--
-		l.bytes -= e.Write.Size()
-		s.forget(l)
-	}
+	s.part(e)
 }
 
 // forget drops a lane that has nothing in it. A pause of its own goes with it:
@@ -275,9 +286,7 @@ func (s *Scheduler) Drop(match func(*model.Write) bool, now time.Time) (dropped 
 	}
 	lanes := make(map[*lane]bool)
 	for _, e := range victims {
-		if e.lane != nil {
-			lanes[e.lane] = true
-		}
+		lanes[e.lane] = true
 		e.state = gone
 	}
 	for l := range lanes {

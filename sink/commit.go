@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -29,9 +28,11 @@ type committer struct {
 	sink *Sink
 	kick chan struct{}
 
-	// mu is held over a commit and while an assignment ends: a partition that is
-	// given up has no commit under way. It is taken before Sink.mu.
-	mu sync.Mutex
+	// turn is held over a commit and while an assignment ends: a partition that is
+	// given up has no commit under way. It is taken before Sink.mu. It is a channel
+	// because it is held while the brokers answer: in virtual time, time goes on only
+	// while nobody waits for a mutex.
+	turn chan struct{}
 
 	// undurable, guarded by Sink.mu, lists the settled writes that no acknowledged commit
 	// covers yet, whose keys are therefore still closed.
@@ -56,7 +57,15 @@ func (u *undurable) conflicts() []model.Conflict {
 	return u.first[:u.count]
 }
 
-func newCommitter(s *Sink) *committer { return &committer{sink: s, kick: make(chan struct{}, 1)} }
+func newCommitter(s *Sink) *committer {
+	return &committer{sink: s, kick: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+}
+
+// take waits for the turn and returns what gives it back.
+func (c *committer) take() (giveBack func()) {
+	c.turn <- struct{}{}
+	return func() { <-c.turn }
+}
 
 // soon asks for a commit now.
 func (c *committer) soon() {
@@ -105,8 +114,7 @@ func (c *committer) finalOf(ctx context.Context, ps []model.TopicPartition) { c.
 
 // forget ends the assignment of partitions: nothing of them is committed from here on.
 func (c *committer) forget(ps []model.TopicPartition) {
-	c.mu.Lock() // a commit under way comes to its end first
-	defer c.mu.Unlock()
+	defer c.take()() // a commit under way comes to its end first
 	s := c.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,8 +131,7 @@ func (c *committer) forget(ps []model.TopicPartition) {
 
 // commit commits what changed, of all partitions or of some.
 func (c *committer) commit(ctx context.Context, final bool, only []model.TopicPartition) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.take()()
 	snapshot, upTo := c.snapshot(only)
 	if len(snapshot) == 0 {
 		return

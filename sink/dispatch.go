@@ -38,6 +38,9 @@ func (s *Sink) keepTime(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		at, any := s.sched.Wake()
+		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!any || look.Before(at)) {
+			at, any = look, true
+		}
 		s.mu.Unlock()
 		if any {
 			timer.Reset(time.Until(at))
@@ -54,6 +57,7 @@ func (s *Sink) keepTime(ctx context.Context) {
 		}
 		s.mu.Lock()
 		s.pump()
+		s.share(time.Now())
 		s.mu.Unlock()
 	}
 }

@@ -20,8 +20,12 @@ const (
 // intake polls, maps and admits until the context ends or a fault stops it.
 func (s *Sink) intake(ctx context.Context) {
 	room := pollRecords
+	defer func() {
+		s.leftOut.looked = time.Time{} // a short run has its warning too
+		s.tellLeftOut(time.Now())
+	}()
 	for ctx.Err() == nil {
-		if !s.await(ctx, func() bool { return s.memory.open(s.kafka.FetchedAhead()) }) {
+		if !s.await(ctx, func() bool { return s.memory.open(s.kafka.FetchedAhead(), s.shares.still) && !s.shares.gated }) {
 			return
 		}
 		polled, err := s.kafka.Poll(ctx, room, s.position)
@@ -36,6 +40,7 @@ func (s *Sink) intake(ctx context.Context) {
 		}
 		polled.Each(func(p *kafka.Partition) { s.workIn(p) })
 		s.kafka.Allow()
+		s.tellLeftOut(time.Now())
 		room = s.room()
 	}
 }
@@ -113,6 +118,7 @@ func (s *Sink) admit(p *kafka.Partition, records []mapped) {
 	}
 	s.pump()
 	s.flow(p.TopicPartition, part)
+	s.share(now)
 }
 
 func (s *Sink) admitRecord(tp model.TopicPartition, part *partition, m *mapped, now time.Time) {
@@ -164,15 +170,12 @@ func (s *Sink) flow(tp model.TopicPartition, part *partition) {
 		part.low, part.moved = low, time.Now()
 	}
 	full := part.tracker.Full()
-	if full == part.paused {
+	if full == (part.paused&pausedByMetadata != 0) {
 		return
 	}
-	part.paused = full
 	if full {
 		s.log.Warn().Str("topic", tp.Topic).Int32("partition", tp.Partition).
 			Msg("too many writes are done above an open one to remember in a commit: the partition takes no new records until the oldest is settled")
-		s.kafka.Pause([]model.TopicPartition{tp})
-		return
 	}
-	s.kafka.Resume([]model.TopicPartition{tp})
+	s.pause(tp, part, pausedByMetadata, full)
 }

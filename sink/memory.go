@@ -42,19 +42,24 @@ func (b *budget) release(n int64) {
 }
 
 // open reports whether intake may go on, with a low mark to resume at. What the client
-// holds beyond its share counts against ours.
-func (b *budget) open(fetched int64) bool {
+// holds beyond its share counts against ours. still is the part that lanes hold which do not
+// move: the low mark lies above it, or the intake would wait for them.
+func (b *budget) open(fetched, still int64) bool {
 	used := b.used + max(0, fetched-b.fetchAhead())
 	if b.closed {
-		b.closed = used > b.high()*resumeAt/4
+		b.closed = used > still+(b.high()-still)*resumeAt/4
 	} else {
 		b.closed = used >= b.high()
 	}
 	return !b.closed || b.used == 0
 }
 
-// room is how many records may be polled before the high mark is surely looked at again.
+// pollShare is the part of the limit that one poll may bring, so that one lane cannot
+// pass its share by much before that is looked at.
+const pollShare = 16
+
+// room is how many records may be polled before the marks are surely looked at again.
 func (b *budget) room(most int) int {
-	left := (b.high() - b.used) / max(b.mean, 1)
+	left := min(b.high()-b.used, b.limit/pollShare) / max(b.mean, 1)
 	return int(max(1, min(int64(most), left)))
 }

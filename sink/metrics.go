@@ -113,6 +113,9 @@ func newGauges(s *Sink) *gauges {
 	}
 	g.descs["holds"] = prometheus.NewDesc("ampersink_holds", "Scopes that are held, by scope.", []string{"scope"}, nil)
 	g.descs["lag"] = prometheus.NewDesc("ampersink_lag", "Records behind the lowest open offset of a partition; -1 while unknown.", []string{"topic", "partition"}, nil)
+	g.descs["fields_left_out_total"] = prometheus.NewDesc("ampersink_fields_left_out_total",
+		"Fields left out of a write: absent (the row has no such column), placeholder_create and placeholder_update (Debezium did not bring the value).",
+		[]string{"route", "field", "why"}, nil)
 	return g
 }
 
@@ -150,6 +153,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, kind := range []model.ScopeKind{model.ScopeAPI, model.ScopeIntegration, model.ScopeDestination} {
 		gauge("holds", float64(held[kind.String()]), kind.String())
+	}
+	for _, c := range g.sink.mapper.Absent() {
+		for why, n := range map[string]uint64{
+			"absent": c.Absent, "placeholder_create": c.PlaceholderCreates, "placeholder_update": c.PlaceholderUpdates,
+		} {
+			out <- prometheus.MustNewConstMetric(g.descs["fields_left_out_total"], prometheus.CounterValue, float64(n), c.Route, c.Field, why)
+		}
 	}
 	for _, p := range st.Partitions {
 		gauge("lag", float64(p.Lag), p.Topic, strconv.Itoa(int(p.Partition)))

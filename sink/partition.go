@@ -25,7 +25,7 @@ type partition struct {
 	survivors map[writeID]bool
 	committed kafka.Commit // as last acknowledged in this assignment
 	end       int64        // offset behind the last record that was there at the last poll
-	paused    bool
+	paused    pauseCause
 	low       int64     // the lowest open offset, as last looked at
 	moved     time.Time // when it came to be the lowest
 }
@@ -53,7 +53,7 @@ func (s assignments) Assigned(ps []model.TopicPartition) {
 		}
 		part.tracker = offsets.New(-1, "")
 		part.committed = kafka.Commit{Offset: -1}
-		part.end, part.paused, part.low = -1, false, -1
+		part.end, part.paused, part.low = -1, 0, -1
 		s.log.Info().Str("topic", p.Topic).Int32("partition", p.Partition).Msg("partition assigned")
 	}
 }
@@ -139,6 +139,10 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 			continue
 		}
 		part.tracker = nil
+		if part.paused != 0 {
+			part.paused = 0
+			s.kafka.Resume([]model.TopicPartition{p}) // the client remembers a pause beyond the assignment
+		}
 		for e := range s.inFlight {
 			if e.Write.Source.TopicPartition == p {
 				part.survive(idOf(e.Write))

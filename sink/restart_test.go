@@ -2,6 +2,7 @@ package sink_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -231,7 +232,10 @@ func TestMemoryStaysInsideItsBoundWhileTheAPIHangs(t *testing.T) {
 	cfg := configure(t, k.Brokers(), "g", topic, a.URL, "")
 	cfg.Limits.Memory = 8 << 20
 	s := start(t, sink.Options{Config: cfg, Log: testLog(t), UntilEnd: true})
-	waitFor(t, "the memory to fill", func() bool { return s.Status().Memory.Full })
+	waitFor(t, "the intake to stop", func() bool {
+		st := s.Status()
+		return st.Memory.Full || len(st.Partitions) > 0 && !slices.ContainsFunc(st.Partitions, func(p sink.PartitionStatus) bool { return p.Paused == "" })
+	})
 	time.Sleep(200 * time.Millisecond)
 	if m := s.Status().Memory; m.Used+m.FetchedAhead > m.Limit {
 		t.Errorf("%d waiting and %d fetched ahead are more than %d", m.Used, m.FetchedAhead, m.Limit)

@@ -28,6 +28,9 @@ func (s *Sink) Run(ctx context.Context) error {
 	s.commits = newCommitter(s)
 	client, err := kafka.Open(intake, s.kafkaOptions())
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before anything was read
+		}
 		return err
 	}
 	s.setClient(client)

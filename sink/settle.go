@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -28,11 +30,18 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
 		}
+	}
+	verdict, flooded := s.flood(b, a, then, fates)
+	if !flooded {
+		verdict = s.verdict(b, a, failing)
+	}
+	s.tellVerdict(b, a, verdict)
+	for i, e := range b.Entries {
 		if s.inFlight[e].doubted || !s.owned(e.Write) && fates[i].Kind != model.Written {
 			then[i], fates[i] = batching.Settle, model.Fate{} // not ours to send or to refuse any more
 		}
 	}
-	s.sched.Finish(b, then, s.verdict(b, a, failing), now)
+	s.sched.Finish(b, then, verdict, now)
 	for i, e := range b.Entries {
 		delete(s.inFlight, e)
 		switch {
@@ -47,6 +56,7 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	}
 	s.announceChange()
 	s.pump()
+	s.share(now)
 }
 
 // judge turns an outcome into what happens next, and into a fate when that is settled.
@@ -94,12 +104,21 @@ func (s *Sink) verdict(b *batching.Batch, a *model.Answer, failing bool) batchin
 	case failing:
 		v.Failed = true
 	}
-	if v.Failed {
-		s.log.Warn().Stringer("destination", b.Destination).Stringer("type", b.Type).Int("writes", len(b.Entries)).
-			Str("code", a.Code).Str("reason", a.Message).Str("operation_id", a.OperationID).Str("request_id", a.RequestID).
-			Bool("hold", v.Hold).Bool("probe", b.Probe()).Dur("after", a.After).Msg("a request failed; its writes wait")
-	}
 	return v
+}
+
+// tellVerdict logs a request that failed.
+func (s *Sink) tellVerdict(b *batching.Batch, a *model.Answer, v batching.Verdict) {
+	if v.Failed {
+		level := zerolog.WarnLevel
+		if hold, paused := s.sched.Blocking(b.Destination); paused && b.Probe() && hold.Code == v.Code {
+			level = zerolog.DebugLevel // nothing new; /status counts the probes
+		}
+		s.log.WithLevel(level).
+			Stringer("destination", b.Destination).Stringer("type", b.Type).Int("writes", len(b.Entries)).
+			Str("code", v.Code).Str("reason", v.Message).Str("operation_id", a.OperationID).Str("request_id", a.RequestID).
+			Bool("hold", v.Hold).Bool("probe", b.Probe()).Dur("after", v.After).Msg("a request failed; its writes wait")
+	}
 }
 
 // settle gives a write its one fate. The lock is held.

@@ -70,11 +70,15 @@ type Sink struct {
 	sched    *batching.Scheduler
 	parts    map[model.TopicPartition]*partition
 	memory   budget
+	shares   shares
+	floods   floods
 	totals   Totals
 	inFlight map[*batching.Entry]*flight
 	changed  chan struct{} // closed and replaced whenever a write is settled
 	stopping bool
 	keys     apiKey
+
+	leftOut leftOut // the intake's
 }
 
 // New checks what it is given and makes a sink. Nothing is started.
@@ -94,6 +98,8 @@ func New(o Options) (*Sink, error) {
 		wake:     make(chan struct{}, 1),
 		parts:    make(map[model.TopicPartition]*partition),
 		memory:   newBudget(int64(o.Config.Limits.Memory)),
+		shares:   newShares(o.Config),
+		floods:   newFloods(o.Config.Flood),
 		totals:   newTotals(),
 		inFlight: make(map[*batching.Entry]*flight),
 		changed:  make(chan struct{}),

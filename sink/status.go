@@ -40,7 +40,7 @@ type PartitionStatus struct {
 	End       int64   `json:"end"`
 	Lag       int64   `json:"lag"`
 	Open      int     `json:"open_writes"`
-	Paused    bool    `json:"paused"`
+	Paused    string  `json:"paused,omitempty"` // why it takes no new records
 }
 
 // LaneStatus is a lane with something in it.
@@ -83,7 +83,10 @@ func (s *Sink) Status() Status {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Since: s.started, Group: s.config.Kafka.Group, Totals: s.totals.clone()}
+	st := Status{
+		Since: s.started, Group: s.config.Kafka.Group, Totals: s.totals.clone(),
+		Partitions: []PartitionStatus{}, Lanes: []LaneStatus{}, Holds: []HoldStatus{}, // lists in JSON, also when empty
+	}
 	if s.kafka == nil {
 		st.Reasons = []string{"connecting to Kafka"}
 		return st
@@ -91,7 +94,7 @@ func (s *Sink) Status() Status {
 	st.Lease = s.kafka.LeaseValid()
 	st.Memory = MemoryStatus{
 		Used: s.memory.used, Peak: s.memory.peak, Limit: s.memory.limit,
-		FetchedAhead: s.kafka.FetchedAhead(), Full: s.memory.closed,
+		FetchedAhead: s.kafka.FetchedAhead(), Full: s.memory.closed || s.shares.gated,
 	}
 	st.LaneCount, st.Waiting, st.InFlight = s.sched.Totals()
 	s.holdStatus(&st)
@@ -179,7 +182,7 @@ func (s *Sink) partitionStatus(st *Status, now time.Time) {
 		low, _ := part.tracker.Low()
 		ps := PartitionStatus{
 			Topic: tp.Topic, Partition: tp.Partition, Lowest: low, Committed: part.committed.Offset,
-			End: part.end, Lag: -1, Open: part.tracker.Open(), Paused: part.paused,
+			End: part.end, Lag: -1, Open: part.tracker.Open(), Paused: part.paused.String(),
 		}
 		if low >= 0 && part.end >= 0 {
 			ps.Lag = max(0, part.end-low)
