@@ -88,11 +88,17 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 			return d, why
 		}
 	}
+	return m.pack(b, c, do, d, id, assoc)
+}
+
+// pack puts the texts of a draft into the packer.
+func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) (draft, *model.Reason) {
 	if !m.packed {
 		m.packer.Begin(m.in.record)
 		m.packed = true
 	}
 	if do != actionDelete {
+		var why *model.Reason
 		if d.fields, why = m.emit(b, c, do); why != nil {
 			return d, why
 		}

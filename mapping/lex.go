@@ -73,27 +73,10 @@ func (d *document) str(at int) (end int, escaped bool) {
 	b := d.text
 	from := at + 1
 	at = from
-	high := uint64(0) // may see bytes behind the string too: then the check below is wasted, not wrong
+	high := uint64(0)
 	for {
-		stop := false
-		for at+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[at:])
-			high |= w
-			if m := ends(w); m != 0 {
-				at += bits.TrailingZeros64(m) >> 3
-				stop = true
-				break
-			}
-			at += 8
-		}
-		for !stop && at < len(b) {
-			c := b[at]
-			if c == '"' || c == '\\' || c < 0x20 {
-				break
-			}
-			high |= uint64(c)
-			at++
-		}
+		next, seen := unescaped(b, at)
+		at, high = next, high|seen
 		if at >= len(b) {
 			return d.fail(at, "a closing quote"), false
 		}
@@ -112,6 +95,29 @@ func (d *document) str(at int) (end int, escaped bool) {
 			return d.fail(at, "an escape in place of a control character"), false
 		}
 	}
+}
+
+// unescaped returns where the characters from b[at] end that stand for
+// themselves, and all their bits together: some of behind the end too, so that a
+// check for UTF-8 may be wasted, but none is missed.
+func unescaped(b []byte, at int) (end int, seen uint64) {
+	for at+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[at:])
+		seen |= w
+		if m := ends(w); m != 0 {
+			return at + bits.TrailingZeros64(m)>>3, seen
+		}
+		at += 8
+	}
+	for at < len(b) {
+		c := b[at]
+		if c == '"' || c == '\\' || c < 0x20 {
+			break
+		}
+		seen |= uint64(c)
+		at++
+	}
+	return at, seen
 }
 
 // escape reads the escape whose backslash is text[at]. A surrogate must come

@@ -143,9 +143,9 @@ func (s *Sink) admitRecord(tp model.TopicPartition, part *partition, m *mapped, 
 		switch {
 		case t.WasDone(m.offset, it.Name):
 			s.totals.Restored++
-			delete(part.survivors, id)
+			part.meet(id, foreign)
 			t.Done(m.offset, it.Name)
-		case part.attach(id):
+		case part.meet(id, attached):
 			// It is in a request since an earlier assignment, whose answer settles it.
 		case it.Write != nil:
 			s.memory.take(it.Write.Size())

@@ -21,14 +21,27 @@ type partition struct {
 	// survivors are writes of earlier assignments that are still in a request, or
 	// whose dead letter is still on its way. They belong to the process: when the
 	// partition comes back before they are settled, the record that is read again
-	// attaches to them (the value becomes true) instead of being sent beside them.
-	survivors map[writeID]bool
+	// attaches to them instead of being sent beside them.
+	survivors map[writeID]survivor
 	committed kafka.Commit // as last acknowledged in this assignment
 	end       int64        // offset behind the last record that was there at the last poll
 	paused    pauseCause
-	low       int64     // the lowest open offset, as last looked at
-	moved     time.Time // when it came to be the lowest
+	// leaving: the assignment is being given up. What is in a request still gets its
+	// fate, but nothing is sent again: a write that went back to its lane now would be sent
+	// beside its new owner's.
+	leaving bool
+	low     int64     // the lowest open offset, as last looked at
+	moved   time.Time // when it came to be the lowest
 }
+
+// survivor says what the current assignment knows of a write of an earlier one.
+type survivor uint8
+
+const (
+	away     survivor = iota // its record was not read again
+	attached                 // its record was read again: the answer that is awaited settles it here
+	foreign                  // another member settled it meanwhile, as the commit says
+)
 
 // writeID names a write within a partition.
 type writeID struct {
@@ -51,7 +64,7 @@ func (s assignments) Assigned(ps []model.TopicPartition) {
 			part = &partition{}
 			s.parts[p] = part
 		}
-		part.tracker = offsets.New(-1, "")
+		part.tracker, part.leaving = offsets.New(-1, ""), false
 		part.committed = kafka.Commit{Offset: -1}
 		part.end, part.paused, part.low = -1, 0, -1
 		s.log.Info().Str("topic", p.Topic).Int32("partition", p.Partition).Msg("partition assigned")
@@ -116,6 +129,11 @@ func (s *Sink) leaving(ps []model.TopicPartition) func(*model.Write) bool {
 	match := func(w *model.Write) bool { return gone[w.Source.TopicPartition] }
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, p := range ps {
+		if part := s.parts[p]; part != nil {
+			part.leaving = true
+		}
+	}
 	for _, w := range s.sched.Drop(match, time.Now()) {
 		s.memory.release(w.Size())
 	}
@@ -159,17 +177,18 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 
 func (p *partition) survive(id writeID) {
 	if p.survivors == nil {
-		p.survivors = make(map[writeID]bool)
+		p.survivors = make(map[writeID]survivor)
 	}
-	p.survivors[id] = false
+	p.survivors[id] = away
 }
 
-// attach ties a record that was read again to its write in a request, if there is one.
-func (p *partition) attach(id writeID) bool {
+// meet says what was found of a survivor as its record was read again, and
+// reports whether there is one.
+func (p *partition) meet(id writeID, found survivor) bool {
 	if _, ok := p.survivors[id]; !ok {
 		return false
 	}
-	p.survivors[id] = true
+	p.survivors[id] = found
 	return true
 }
 
@@ -180,6 +199,7 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 	if part == nil {
 		return false
 	}
+	state := part.survivors[id]
 	delete(part.survivors, id)
 	if part.tracker == nil {
 		if len(part.survivors) == 0 {
@@ -187,7 +207,7 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 		}
 		return false
 	}
-	return part.tracker.Done(id.offset, id.name)
+	return state != foreign && part.tracker.Done(id.offset, id.name)
 }
 
 func everything(*model.Write) bool { return true }

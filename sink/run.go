@@ -109,6 +109,7 @@ func (s *Sink) drain(work context.Context) {
 		s.log.Warn().Dur("after", total-reserve(total)).Msg("the drain's time is up: requests are cancelled, what was not sent is left for the next start")
 	}
 	s.mu.Lock()
+	s.closed = true
 	s.sched.Drop(everything, time.Now())
 	s.mu.Unlock()
 	s.cancelRequest(errStopped)

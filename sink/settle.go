@@ -37,8 +37,13 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	}
 	s.tellVerdict(b, a, verdict)
 	for i, e := range b.Entries {
-		if s.inFlight[e].doubted || !s.owned(e.Write) && fates[i].Kind != model.Written {
-			then[i], fates[i] = batching.Settle, model.Fate{} // not ours to send or to refuse any more
+		switch {
+		case s.inFlight[e].doubted,
+			!s.owned(e.Write) && fates[i].Kind != model.Written, // not ours to send or to refuse any more
+			then[i] != batching.Settle && s.leavingWith(e.Write):
+			then[i], fates[i] = batching.Settle, model.Fate{}
+		case then[i] != batching.Settle:
+			s.detach(e.Write)
 		}
 	}
 	s.sched.Finish(b, then, verdict, now)
@@ -166,8 +171,20 @@ func (s *Sink) owned(w *model.Write) bool {
 	if part == nil || part.tracker == nil {
 		return false
 	}
-	attached, survivor := part.survivors[idOf(w)]
-	return !survivor || attached
+	state, survives := part.survivors[idOf(w)]
+	return !survives || state == attached
+}
+
+// leavingWith reports whether the write is not to be sent again: its partition, or
+// everything, is being given up.
+func (s *Sink) leavingWith(w *model.Write) bool {
+	return s.closed || s.parts[w.Source.TopicPartition].leaving
+}
+
+// detach makes a write of an earlier assignment, whose record was read again, one
+// of this assignment: it goes back to its lane and is in no request any more.
+func (s *Sink) detach(w *model.Write) {
+	delete(s.parts[w.Source.TopicPartition].survivors, idOf(w))
 }
 
 // abandon ends a write that is not ours any more: either its fate was given as in doubt
@@ -182,9 +199,9 @@ func (s *Sink) abandon(e *batching.Entry) {
 	if part == nil {
 		return
 	}
-	attached := part.survivors[id]
+	state := part.survivors[id]
 	delete(part.survivors, id)
-	if attached && part.tracker != nil && !s.letters.has(p, id) {
+	if state == attached && part.tracker != nil && !s.letters.has(p, id) {
 		// In doubt, its dead letter acknowledged, but the commit that said so was
 		// lost and the record read again.
 		part.tracker.Done(id.offset, id.name)

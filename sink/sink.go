@@ -75,7 +75,8 @@ type Sink struct {
 	totals   Totals
 	inFlight map[*batching.Entry]*flight
 	changed  chan struct{} // closed and replaced whenever a write is settled
-	stopping bool
+	stopping bool          // draining: nothing new is taken in
+	closed   bool          // the drain is over: nothing is sent any more
 	keys     apiKey
 
 	leftOut leftOut // the intake's

@@ -23,6 +23,7 @@ func (c *checker) all() {
 	c.sasl()
 	c.ampersand()
 	c.retry()
+	c.flood()
 	c.admin()
 	for i := range c.cfg.Routes {
 		c.route(&c.cfg.Routes[i], fmt.Sprintf("routes[%d]", i))
@@ -84,12 +85,17 @@ func (c *checker) ampersand() {
 	if strings.ContainsFunc(a.APIKey.Reveal(), unicode.IsControl) {
 		c.at("ampersand.api_key", "contains a line break or another control character, which no header can carry")
 	}
-	if !c.sound("ampersand.url") {
+	c.address("ampersand.url", &a.URL)
+	c.address("ampersand.api_url", &a.OperationsURL)
+}
+
+// address refuses an address that the API key should not travel to.
+func (c *checker) address(key string, address *string) {
+	if !c.sound(key, "ampersand.allow_http") {
 		return
 	}
-	a.URL = strings.TrimRight(a.URL, "/")
-	const key = "ampersand.url"
-	u, err := url.Parse(a.URL)
+	*address = strings.TrimRight(*address, "/")
+	u, err := url.Parse(*address)
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "https" && u.Scheme != "http":
 		c.at(key, "expected the address of the API, such as https://write.withampersand.com/v1")
@@ -97,7 +103,7 @@ func (c *checker) ampersand() {
 		c.at(key, "credentials do not belong into the address: the key is api_key")
 	case u.RawQuery != "", u.Fragment != "":
 		c.at(key, "expected an address without ? and #")
-	case u.Scheme == "http" && !a.AllowHTTP && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !c.cfg.Ampersand.AllowHTTP && !isLoopback(u.Hostname()):
 		c.at(key, "http:// to another machine sends the API key readable: use https://, or say allow_http: true")
 	}
 }
@@ -110,6 +116,19 @@ func (c *checker) retry() {
 	if c.sound("retry.max", "retry.patience") && r.Max > r.Patience {
 		c.at("retry.max", "%s is above retry.patience (%s)", writeDuration(r.Max), writeDuration(r.Patience))
 	}
+}
+
+func (c *checker) flood() {
+	f := c.cfg.Flood
+	if f.Keys <= f.Window || f.Action == FloodDeadLetter || !c.sound("flood.keys", "flood.window") {
+		return
+	}
+	key := "flood.keys"
+	if _, ok := c.places[key]; !ok {
+		key = "flood.window"
+	}
+	c.at(key, "the guard would never act, because %d different keys (flood.keys) are not among the last %d writes (flood.window): "+
+		"make keys smaller or window larger, or switch the guard off with flood.action: dead_letter", f.Keys, f.Window)
 }
 
 func (c *checker) admin() {

@@ -126,13 +126,19 @@ func (c *checker) routeNames() {
 // sharedDestinations refuses routes that write to one destination, and so
 // through one lane, and want different batches there.
 func (c *checker) sharedDestinations() {
+	var sound []int // whether a destination is sound is looked up once a route, not once a pair
 	for i := range c.cfg.Routes {
-		for j := range i {
+		second := fmt.Sprintf("routes[%d]", i)
+		if !c.sound(second + ".to") {
+			continue
+		}
+		sound = append(sound, i)
+		for _, j := range sound[:len(sound)-1] {
 			a, b := &c.cfg.Routes[j], &c.cfg.Routes[i]
-			first, second := fmt.Sprintf("routes[%d]", j), fmt.Sprintf("routes[%d]", i)
-			if !c.sound(first+".to", second+".to") || !mayMeet(a.To, b.To) {
+			if !mayMeet(a.To, b.To) {
 				continue
 			}
+			first := fmt.Sprintf("routes[%d]", j)
 			for _, d := range disagreements(a, b) {
 				if c.sound(first+"."+d.key, second+"."+d.key) {
 					c.at(second+"."+d.key, "route %s has %s and this route, %s, has %s, but both write to %s and share its lane: make them agree",

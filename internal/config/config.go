@@ -17,6 +17,7 @@ type Config struct {
 	DeadLetter      DeadLetter    `yaml:"dead_letter"`
 	Retry           Retry         `yaml:"retry"`
 	InDoubt         InDoubt       `yaml:"in_doubt"`
+	Flood           Flood         `yaml:"flood"`
 	Limits          Limits        `yaml:"limits"`
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 	Admin           Admin         `yaml:"admin"`
@@ -68,7 +69,7 @@ type Ampersand struct {
 	// says exactly ${file:PATH}; else empty.
 	APIKeyFile string `yaml:"-"`
 	Project    string `yaml:"project"`
-	// OperationsURL is where operations are looked up.
+	// OperationsURL is where operations are looked up, without a slash at its end.
 	OperationsURL string        `yaml:"api_url"`
 	Timeout       time.Duration `yaml:"timeout"`
 }
@@ -204,6 +205,15 @@ type Retry struct {
 	Patience time.Duration `yaml:"patience"`
 }
 
+// Flood says from when on refusals are taken for a fault of the destination: when
+// one code is on more than Share of the last Window writes, and of Keys keys at least.
+type Flood struct {
+	Window int         `yaml:"window"`
+	Share  float64     `yaml:"share"`
+	Keys   int         `yaml:"keys"`
+	Action FloodAction `yaml:"action"`
+}
+
 // Limits bound what the program takes.
 type Limits struct {
 	Memory    Bytes   `yaml:"memory"`
@@ -224,84 +234,3 @@ type Log struct {
 
 // Bytes is a size; the file writes 32MiB, 512KiB or a plain number.
 type Bytes int64
-
-// Secret never shows itself: not in %v, not in JSON, not in YAML.
-type Secret string
-
-// Reveal returns the secret for the one place that must send it.
-func (s Secret) Reveal() string { return string(s) }
-
-// String hides the secret.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[secret]"
-}
-
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret from JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// The values of the keys that take one of a few words.
-type (
-	// Start is where a group without offsets starts.
-	Start string
-	// OnLostOffset is what happens when the committed offset is gone.
-	OnLostOffset string
-	// Balancer is the assignment strategy.
-	Balancer string
-	// Mechanism is the SASL mechanism.
-	Mechanism string
-	// Format is how keys and values are encoded.
-	Format string
-	// Envelope is the dialect of the change events.
-	Envelope string
-	// Action is what a route does with a kind of change.
-	Action string
-	// Before says what the source's before images hold.
-	Before string
-	// Mode is the mode of the writes.
-	Mode string
-	// InDoubt is what happens to a create whose answer was lost.
-	InDoubt string
-)
-
-// The words.
-const (
-	StartEarliest Start = "earliest"
-	StartLatest   Start = "latest"
-
-	LostStop     OnLostOffset = "stop"
-	LostEarliest OnLostOffset = "earliest"
-	LostLatest   OnLostOffset = "latest"
-
-	CooperativeSticky Balancer = "cooperative-sticky"
-	Range             Balancer = "range"
-
-	SASLPlain       Mechanism = "plain"
-	SASLScramSHA256 Mechanism = "scram-sha-256"
-	SASLScramSHA512 Mechanism = "scram-sha-512"
-
-	FormatJSON Format = "json"
-
-	EnvelopePlain        Envelope = "plain"
-	EnvelopeDebezium     Envelope = "debezium"
-	EnvelopeDebeziumFlat Envelope = "debezium_flat"
-
-	ActionCreate Action = "create"
-	ActionUpdate Action = "update"
-	ActionDelete Action = "delete"
-	ActionIgnore Action = "ignore"
-	ActionUpsert Action = "upsert" // known, and refused until identity lands
-
-	BeforeKeys Before = "keys"
-	BeforeFull Before = "full"
-
-	ModeSynchronous Mode = "synchronous"
-
-	InDoubtPark   InDoubt = "park"
-	InDoubtResend InDoubt = "resend"
-)

@@ -44,9 +44,10 @@ func exampleFile(ref *reference, skeleton string) string {
 			continue
 		}
 		indent, off, item, key, value := m[1], m[2] != "", m[3], m[4], m[5]
-		depth := len(indent)/2 + len(item)/2
+		depth := len(indent) / 2
 		if item != "" {
-			stack[depth-1] = strings.TrimSuffix(stack[depth-1], "[]") + "[]"
+			stack = append(stack[:depth], stack[depth-1]+"[]")
+			depth++
 		}
 		path := key
 		if depth > 0 {
@@ -74,7 +75,7 @@ func exampleFile(ref *reference, skeleton string) string {
 // sentence says everything of a row, its default unless the line shows it.
 func sentence(row *row, off bool) string {
 	parts := []string{row.what}
-	if row.form == formWord {
+	if len(row.words) > 0 {
 		parts = append(parts, "Values: "+strings.Join(row.words, ", ")+".")
 	}
 	if row.span != "" {
@@ -85,7 +86,7 @@ func sentence(row *row, off bool) string {
 		parts = append(parts, "Default: "+row.fallback+".")
 	case row.derived != "":
 		parts = append(parts, "Default: "+row.derived+".")
-	case row.fallback == "" && off && row.form != formSection:
+	case row.fallback == "" && off && row.form != formSection && !row.required:
 		parts = append(parts, "No default.")
 	}
 	if row.why != "" {
@@ -128,7 +129,8 @@ impossible combination ends with exit code 2 and one line per problem, all of th
 
 In every value (not in keys) ` + "`${NAME}`" + ` is replaced by the environment variable and ` + "`${file:PATH}`" + ` by the content of
 the file without the line breaks at its end; a relative path starts at the working directory. ` + "`$${`" + ` is the text
-` + "`${`" + `. A variable that is not set and a file that cannot be read are problems. Replacing happens after the YAML was
+` + "`${`" + `. A variable that is not set, a file that cannot be read and a text that is
+only ` + "`$NAME`" + `, without braces, are problems. Replacing happens after the YAML was
 read, so a value cannot add keys. A message never shows what a reference stands for.
 
 Aliases (` + "`&name`, `*name`" + `) work for whole values; merge keys (` + "`<<`" + `) and tags (` + "`!name`" + `) are refused.
@@ -154,6 +156,7 @@ const pageRules = `
   them takes from the row) agree on ` + "`batch`, `mode` and `headers`" + `, because they share its lane.
 - No topic that is listed by name is one of our dead-letter topics, or is skipped by a rule.
 - ` + "`batch.in_flight` is not above `limits.requests`, `batch.bytes` not above `limits.memory`" + `.
+- ` + "`flood.keys` is not above `flood.window`" + `, unless the guard is off.
 - ` + "`retry.initial` is not above `retry.max`, and that not above `retry.patience`" + `.
 - ` + "`kafka.tls.cert` and `kafka.tls.key`" + ` go together; SASL ` + "`plain`" + ` needs TLS, and the API's address https, unless the host is
   this machine or the configuration says that it may be readable.

@@ -59,7 +59,10 @@ func (d *decoder) keyText(key *yaml.Node, w where) (string, bool) {
 func (d *decoder) unknown(key *yaml.Node, w where, known []string) {
 	name := printable(key.Value)
 	child := w.child(name).key
+	before, _, joined := strings.Cut(key.Value, ":")
 	switch meant, home := nearest(key.Value, known), d.ref.home(key.Value); {
+	case joined && slices.Contains(known, before):
+		d.add(key, w.child(before).key, "unknown key; a space is missing behind its colon")
 	case meant != "":
 		d.add(key, child, "unknown key; did you mean %q?", meant)
 		d.unsound[w.child(meant).key] = true
@@ -129,7 +132,7 @@ func kindOf(n *yaml.Node) string {
 	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
 		return "a number"
 	case n.ShortTag() == "!!bool":
-		return "true or false"
+		return n.Value
 	default:
 		return "a text"
 	}

@@ -79,7 +79,12 @@ func (d *decoder) document(data []byte) (*yaml.Node, bool) {
 	var doc yaml.Node
 	err := yaml.Load(data, &doc)
 	if err == nil && doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-		return doc.Content[0], true
+		root := doc.Content[0]
+		if root.Kind == yaml.MappingNode || isNull(root) {
+			return root, true
+		}
+		d.add(root, "", "found %s, expected a configuration (key: value)", kindOf(root))
+		return nil, false
 	}
 	var syntax *yaml.LoadError
 	switch {
@@ -103,11 +108,24 @@ func syntaxMessage(e *yaml.LoadError) string {
 	case e.Stage == yaml.ComposerStage:
 		return "this alias (*name) has no anchor (&name) before it; a text that begins with * needs quotes"
 	case e.Stage == yaml.ReaderStage, e.ContextMsg == "":
-		return "not YAML: " + e.Message
+		return "not YAML: " + e.Message + syntaxHint(e.Message)
 	case e.ContextMsg == "while scanning a tag", e.ContextMsg == "while parsing a tag":
 		return "not YAML: this is read as a tag; a text that begins with ! needs quotes"
 	default:
-		return "not YAML: " + e.Message + ", " + e.ContextMsg
+		return "not YAML: " + e.Message + ", " + e.ContextMsg + syntaxHint(e.Message)
+	}
+}
+
+// syntaxHint says what people mostly did who get a message of the parser. It
+// sees a slip only on the line after it.
+func syntaxHint(message string) string {
+	switch message {
+	case "mapping values are not allowed in this context", "could not find expected ':'":
+		return "; look here and at the line above for an indentation that is off or a missing space behind a colon"
+	case "found character that cannot start any token":
+		return "; YAML is indented by spaces, never by tabs, and a text that begins with @ or % or ` needs quotes"
+	default:
+		return ""
 	}
 }
 
@@ -130,6 +148,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, w where) {
 		measure(d, n, target, w, parseFloat)
 	case *bool:
 		d.truth(n, target, w)
+	case *Secret:
+		if text, ok := d.text(n, w); ok {
+			*target = NewSecret(text)
+		}
 	case *Topics:
 		d.topics(n, target, w)
 	case *Group:

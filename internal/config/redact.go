@@ -11,13 +11,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// hidden stands for the value of a header, which may be a credential of the CRM.
-const hidden = "[hidden]"
-
 // Redacted returns the configuration as it runs, defaults filled in and without
 // secrets, as YAML with the keys of the file. Secrets apart it reads back as the
 // same configuration.
-func (c *Config) Redacted() string {
+func (c Config) Redacted() string {
 	n := c.tree()
 	escape(n)
 	text, err := yaml.Dump(n)
@@ -28,15 +25,18 @@ func (c *Config) Redacted() string {
 }
 
 // MarshalJSON is Redacted as JSON.
-func (c *Config) MarshalJSON() ([]byte, error) {
+func (c Config) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	appendNode(&b, c.tree())
 	return b.Bytes(), nil
 }
 
-func (c *Config) tree() *yaml.Node {
+// MarshalYAML is Redacted as YAML, its references not escaped.
+func (c Config) MarshalYAML() (any, error) { return c.tree(), nil }
+
+func (c Config) tree() *yaml.Node {
 	w := &writer{ref: newReference()}
-	return w.section(reflect.ValueOf(c).Elem(), "")
+	return w.section(reflect.ValueOf(c), "")
 }
 
 // writer turns the types of the configuration into nodes: the way back of the

@@ -1,8 +1,10 @@
 package config
 
+import "slices"
+
 // globalRows is every key outside routes, in the order of the reference page.
 func globalRows() []row {
-	return append(append(kafkaRows(), ampersandRows()...), operationRows()...)
+	return slices.Concat(kafkaRows(), securityRows(), ampersandRows(), settlingRows(), failureRows(), runningRows())
 }
 
 func kafkaRows() []row {
@@ -26,12 +28,18 @@ func kafkaRows() []row {
 			why:  "Kafka's own default; brokers refuse less than 6 s and more than 30 min unless told otherwise."},
 		{path: "kafka.instance_id", form: formText,
 			what: "Makes this a static member: a restart within session_timeout moves no partition.",
-			why:  "Every instance needs its own, the name of its pod for example, so there is no default."},
+			why:  "Every instance needs a name of its own, that of its pod for example."},
 		{path: "kafka.client_id", form: formText, fallback: "ampersink",
 			what: "The client's name in the brokers' logs, metrics and quotas."},
 		{path: "kafka.balancer", form: formWord, fallback: "cooperative-sticky", words: []string{"cooperative-sticky", "range"},
 			what: "How the group's partitions are given out.",
 			why:  "With cooperative-sticky a member that comes or goes interrupts only the partitions that move."},
+	}
+}
+
+// securityRows is how the brokers are known and how they know us.
+func securityRows() []row {
+	return []row{
 		{path: "kafka.tls", form: formSection,
 			what: "TLS to the brokers; an empty section (tls: {}) trusts the system's authorities.",
 			why:  "Without the key the connection is not encrypted."},
@@ -63,24 +71,26 @@ func ampersandRows() []row {
 			what: "The write API, and the project that the key belongs to."},
 		{path: "ampersand.url", form: formText, fallback: "https://write.withampersand.com/v1",
 			what: "Where the write API is; another one for the sandbox or a proxy.",
-			why:  "The public endpoint."},
+			why:  "The default is the public endpoint."},
 		{path: "ampersand.allow_http", form: formBool, fallback: "false",
-			what: "Accepts a url without TLS to a host that is not this machine.",
+			what: "Accepts a url or api_url without TLS to a host that is not this machine.",
 			why:  "The API key is readable on the way then."},
 		{path: "ampersand.api_key", form: formSecret, required: true,
-			what: "The project's API key; better from ${NAME} or ${file:PATH} than written here."},
+			what: "The project's API key; better from ${NAME} or ${file:PATH} than written here.",
+			why:  "A key that is ${file:PATH} and nothing else is read again when the API refuses it, so it can be rotated."},
 		{path: "ampersand.project", form: formText, required: true,
 			what: "The project, by id or name."},
 		{path: "ampersand.api_url", form: formText, fallback: "https://api.withampersand.com/v1",
 			what: "Where operations are looked up: what validate --connect asks to prove the key.",
-			why:  "The public endpoint."},
+			why:  "The default is the public endpoint."},
 		{path: "ampersand.timeout", form: formDuration, fallback: "60s", span: "[1s,10m]",
 			what: "How long a request may take, its answer included.",
 			why:  "A slow CRM takes tens of seconds for a full batch, and a create that is cut off is in doubt: waiting is cheaper."},
 	}
 }
 
-func operationRows() []row {
+// settlingRows is where records go.
+func settlingRows() []row {
 	return []row{
 		{path: "routes", form: formSections, required: true,
 			what: "Which topics become writes to which object, and how; several routes may take one topic."},
@@ -101,6 +111,12 @@ func operationRows() []row {
 		{path: "dead_letter.create", form: formBool, fallback: "true",
 			what: "Creates the topic when it is missing, with as many partitions as its source.",
 			why:  "With false a missing topic stops its sources, since no record is dropped."},
+	}
+}
+
+// failureRows is what is done when a write was not written.
+func failureRows() []row {
+	return []row{
 		{path: "retry", form: formSection,
 			what: "How a request that failed through nobody's fault is sent again."},
 		{path: "retry.initial", form: formDuration, fallback: "200ms", span: "[1ms,)",
@@ -115,13 +131,33 @@ func operationRows() []row {
 		{path: "in_doubt", form: formWord, fallback: "park", words: []string{"park", "resend"},
 			what: "What becomes of a create whose answer was lost: park puts it into the dead letters with its evidence, resend sends it again.",
 			why:  "It may have been written and the API cannot recognise a repetition, so resend accepts duplicates in the CRM."},
+		{path: "flood", form: formSection,
+			what: "When refusals are taken for a fault of the destination: its writes are then held and probed instead of being dead-lettered on."},
+		{path: "flood.window", form: formNumber, fallback: "200", span: "[10,10000]",
+			what: "How many of a destination's last writes are looked at.",
+			why:  "Two full batches: a field that was renamed in the CRM is found before a third is refused."},
+		{path: "flood.share", form: formShare, fallback: "0.5", span: "(0,0.99]",
+			what: "It is a flood when more than this share of them was refused with one code.",
+			why:  "Bad rows are the exception in every source; when they are the rule, the rows are not what is wrong. More than all of them is never refused, so 1 would be a guard that never acts: action says that."},
+		{path: "flood.keys", form: formNumber, fallback: "100", span: "[2,10000]",
+			what: "And when they are of this many different keys at least.",
+			why:  "A row that is refused again and again is one row."},
+		{path: "flood.action", form: formWord, fallback: "hold", words: []string{"hold", "dead_letter"},
+			what: "dead_letter switches the guard off: what is refused is dead-lettered.",
+			why:  "A held write goes on by itself when the destination is mended; a topic of dead letters has to be replayed."},
+	}
+}
+
+// runningRows is how the process lives beside others.
+func runningRows() []row {
+	return []row{
 		{path: "limits", form: formSection,
 			what: "What the program may take."},
 		{path: "limits.memory", form: formBytes, fallback: "32MiB", span: "[8MiB,)",
 			what: "The unpacked bytes of records that may be buffered, over all lanes and what was fetched ahead; full pauses the fetch.",
 			why:  "Enough to keep every lane's next batch ready. Below 8 MiB one fetched batch of a broker's largest default size (1 MiB, which change events unpack about sixfold) would not fit."},
 		{path: "limits.lane_share", form: formShare, fallback: "0.25", span: "(0,1]",
-			what: "The share of memory that one lane that is held may fill before the partitions that feed it pause.",
+			what: "The share of memory that one lane that is held, or has no answers, may fill before the partitions that feed it pause; all such lanes together may fill half.",
 			why:  "A tenant whose CRM is down leaves most of the memory to the others."},
 		{path: "limits.requests", form: formNumber, fallback: "64", span: "[1,10000]",
 			what: "Requests under way at once over all lanes, given out in turn.",

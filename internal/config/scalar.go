@@ -47,13 +47,31 @@ func (d *decoder) text(n *yaml.Node, w where) (string, bool) {
 		d.wrong(n, w, hint)
 		return "", false
 	case text == "" && !row.empty:
-		d.add(n, w.key, "empty; expected %s", row.expects())
+		d.empty(n, w)
+		return "", false
+	case (row.form == formText || row.form == formSecret) && isBareVariable(n.Value):
+		d.add(n, w.key, "this is no reference to a variable: write ${NAME}; a text that really begins so can come from ${file:PATH}")
 		return "", false
 	case len(row.words) > 0 && !slices.Contains(row.words, text):
 		d.unknownWord(n, text, w)
 		return "", false
 	}
 	return text, true
+}
+
+func (d *decoder) empty(n *yaml.Node, w where) {
+	found := "empty"
+	if n.Value != "" {
+		found = "what " + quote(n.Value) + " stands for is empty"
+	}
+	d.add(n, w.key, "%s; expected %s", found, d.ref.row(w.ref).expects())
+}
+
+// isBareVariable reports whether a text is a variable as the shell writes it,
+// $NAME: taken as it is, it would be sent as the secret.
+func isBareVariable(text string) bool {
+	name, ok := strings.CutPrefix(text, "$")
+	return ok && isVariable(name) && name == strings.ToUpper(name)
 }
 
 func (d *decoder) unknownWord(n *yaml.Node, text string, w where) {
@@ -89,7 +107,11 @@ func measure[T ~int | ~int64 | ~float64](d *decoder, n *yaml.Node, target *T, w 
 		}
 		d.wrong(n, w, hint)
 	case err != nil, !within(row.span, v, parse):
-		d.wrong(n, w, "")
+		hint := ""
+		if err != nil && row.form == formDuration && n.ShortTag() == "!!int" {
+			hint = "add the unit"
+		}
+		d.wrong(n, w, hint)
 	default:
 		*target = v
 	}

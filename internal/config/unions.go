@@ -18,6 +18,7 @@ func (d *decoder) topics(n *yaml.Node, t *Topics, w where) {
 	case yaml.SequenceNode:
 		if len(n.Content) == 0 {
 			d.add(n, w.key, "empty; expected at least one topic")
+			return
 		}
 		d.list(n, reflect.ValueOf(&t.Names).Elem(), w)
 	case yaml.MappingNode:
@@ -157,11 +158,12 @@ func (d *decoder) field(n *yaml.Node, f *Field, w where) {
 
 // path reads the name of a column or a path into it.
 func (d *decoder) path(n *yaml.Node, w where) string {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() != "!!str" && d.ref.row(w.ref).form == formField {
+	if n.Kind == yaml.ScalarNode && !isNull(n) && n.ShortTag() != "!!str" && d.ref.row(w.ref).form == formField {
 		d.wrong(n, w, "a constant is written {value: "+printable(n.Value)+"}")
 		return ""
 	}
-	text, ok := d.text(n, w)
+	d.places[w.key] = n
+	text, ok := d.text(aliased(n), w)
 	if ok && !isPath(text) {
 		d.add(n, w.key, "%s is not a field or a path into one (address.city)", quote(n.Value))
 	}
