@@ -89,6 +89,9 @@ func (s *Scheduler) judge(b *Batch, unsent bool, v Verdict, now time.Time) {
 	probed := b.probes
 	if probed != nil {
 		probed.probing = false
+		if s.pauses[probed.scope] != probed {
+			probed = nil // it was ended otherwise, and may have begun anew since
+		}
 	}
 	switch {
 	case v.Failed:
@@ -107,7 +110,7 @@ func (s *Scheduler) judge(b *Batch, unsent bool, v Verdict, now time.Time) {
 	default:
 		clear(s.failing)
 		if probed != nil {
-			s.resume(b.Destination, now)
+			s.resume(b, now)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package batching
 
-import "github.com/ampersink/ampersink/internal/model"
+import (
+	"slices"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
 
 // keyState is who owns a key and who waits for it, in order of arrival.
 type keyState struct {
@@ -33,7 +37,7 @@ func (t *keyTable) acquire(e *Entry) (blocked int) {
 			t.keys[c] = k
 			continue
 		}
-		if k.owner == e || contains(k.waiters, e) {
+		if n := len(k.waiters); k.owner == e || n > 0 && k.waiters[n-1] == e {
 			continue // the same member twice in one set
 		}
 		if k.owner == nil && len(k.waiters) == 0 {
@@ -80,9 +84,9 @@ func (t *keyTable) release(c model.Conflict, freed func(*Entry)) {
 // abandon takes an entry out that will never be settled (its partition went
 // away before it was sent).
 func (t *keyTable) abandon(e *Entry, freed func(*Entry)) {
-	for _, c := range e.Write.Conflicts {
+	for i, c := range e.Write.Conflicts {
 		k := t.keys[c]
-		if k == nil {
+		if k == nil || slices.Contains(e.Write.Conflicts[:i], c) {
 			continue
 		}
 		if k.owner == e {
@@ -90,14 +94,15 @@ func (t *keyTable) abandon(e *Entry, freed func(*Entry)) {
 			t.pass(c, k, freed)
 			continue
 		}
-		for i, w := range k.waiters {
-			if w == e {
-				k.waiters = append(k.waiters[:i], k.waiters[i+1:]...)
-				if k.owner == nil && len(k.waiters) == 0 {
-					t.wanting--
-				}
-				break
+		for i := len(k.waiters) - 1; i >= 0; i-- { // who goes is mostly the last
+			if k.waiters[i] != e {
+				continue
 			}
+			k.waiters = slices.Delete(k.waiters, i, i+1)
+			if k.owner == nil && len(k.waiters) == 0 {
+				t.wanting--
+			}
+			break
 		}
 	}
 }
@@ -131,13 +136,4 @@ func (t *keyTable) take() *keyState {
 		return new(keyState)
 	}
 	return popLast(&t.free)
-}
-
-func contains(s []*Entry, e *Entry) bool {
-	for _, x := range s {
-		if x == e {
-			return true
-		}
-	}
-	return false
 }

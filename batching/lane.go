@@ -118,16 +118,19 @@ func (l *lane) choose(now time.Time, drain bool) (model.Type, bool) {
 // requests.
 func (l *lane) passOver() time.Duration { return max(4*l.settings.Linger, time.Second) }
 
-// lingers returns when the oldest ready write has waited long enough.
+// lingers returns when the oldest ready write has waited long enough: the one that
+// choose looks at, whatever arrived before it and was put behind it since.
 func (l *lane) lingers() (at time.Time, any bool) {
+	var oldest *Entry
 	for t := model.Create; t < model.Types; t++ {
-		if q := l.ready[t].heap; len(q) > 0 {
-			if due := q[0].added.Add(l.settings.Linger); !any || due.Before(at) {
-				at, any = due, true
-			}
+		if q := l.ready[t].heap; len(q) > 0 && (oldest == nil || q[0].seq < oldest.seq) {
+			oldest = q[0]
 		}
 	}
-	return at, any
+	if oldest == nil {
+		return time.Time{}, false
+	}
+	return oldest.added.Add(l.settings.Linger), true
 }
 
 // take removes the next batch's entries from the lane. A probe is one write.
@@ -168,7 +171,7 @@ func (l *lane) take(now time.Time, drain, probe bool) *Batch {
 }
 
 func (l *lane) batch(entries []*Entry, again bool, now time.Time) *Batch {
-	b := &Batch{Destination: l.destination, Type: entries[0].Write.Type, Entries: entries, lane: l, piece: again}
+	b := &Batch{Destination: l.destination, Type: entries[0].Write.Type, Entries: entries, lane: l, piece: again, left: now}
 	for _, e := range entries {
 		e.state = inFlight
 	}

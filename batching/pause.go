@@ -1,6 +1,8 @@
 package batching
 
 import (
+	"iter"
+	"maps"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -91,17 +93,20 @@ func (s *Scheduler) pauseFor(d model.Destination, v Verdict, now time.Time) {
 	p.next = now.Add(max(p.backoff.NextBackOff(), v.After))
 }
 
-// resume ends the pauses over a destination: a probe of it was answered.
-func (s *Scheduler) resume(d model.Destination, now time.Time) {
-	for kind := model.ScopeAPI; kind <= model.ScopeDestination; kind++ {
-		scope := model.ScopeOf(kind, d)
-		if p := s.pauses[scope]; p != nil {
+// resume ends the pause that a batch probed, and the narrower ones over its
+// destination that had begun when it left: it was answered. Of a wider one it says
+// nothing, since under that it would not have left.
+func (s *Scheduler) resume(b *Batch, now time.Time) {
+	for kind := b.probes.scope.Kind; kind <= model.ScopeDestination; kind++ {
+		p := s.pauses[model.ScopeOf(kind, b.Destination)]
+		if p != nil && (p == b.probes || p.since.Before(b.left)) {
 			s.end(p, now)
 		}
 	}
 }
 
-// end ends a pause and lets the lanes that waited for it be looked at again.
+// end ends a pause and lets the lanes that it kept back be looked at again: those
+// that waited for it, and those that had requests in flight, which do not wait.
 func (s *Scheduler) end(p *pause, now time.Time) {
 	delete(s.pauses, p.scope)
 	lanes := p.lanes
@@ -109,6 +114,24 @@ func (s *Scheduler) end(p *pause, now time.Time) {
 	for _, l := range lanes {
 		l.queued = false
 		s.consider(l, now)
+		s.forget(l) // what it had may have been dropped meanwhile
+	}
+	for l := range s.under(p.scope) {
+		if l.inFlight > 0 {
+			s.consider(l, now)
+		}
+	}
+}
+
+// under lists the lanes of a scope, and may list others.
+func (s *Scheduler) under(scope model.Scope) iter.Seq[*lane] {
+	if scope.Kind != model.ScopeDestination {
+		return maps.Values(s.lanes)
+	}
+	return func(yield func(*lane) bool) {
+		if l := s.lanes[model.Destination{Integration: scope.Integration, Group: scope.Group, Object: scope.Object}]; l != nil {
+			yield(l)
+		}
 	}
 }
 
@@ -124,6 +147,7 @@ func (s *Scheduler) probe(now time.Time) *Batch {
 			l.queued = false
 			if wider := s.covering(l.destination); wider != p {
 				s.consider(l, now)
+				s.forget(l)
 				continue
 			}
 			b := l.take(now, s.draining, true)

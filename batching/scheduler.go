@@ -61,7 +61,8 @@ type Batch struct {
 
 	lane   *lane
 	piece  bool
-	probes *pause // the pause that this batch probes
+	probes *pause    // the pause that this batch probes
+	left   time.Time // when it was handed out
 }
 
 // Probe reports whether the batch finds out if a paused scope answers again.
@@ -146,9 +147,14 @@ func (s *Scheduler) consider(l *lane, now time.Time) {
 	if l.inFlight >= l.settings.InFlight {
 		return // looked at again when a request comes back
 	}
-	if at, any := l.lingers(); any && l.due.IsZero() {
+	switch at, any := l.lingers(); {
+	case !any:
+	case l.due.IsZero():
 		l.due = at
 		heap.Push(&s.due, l)
+	case at.Before(l.due):
+		l.due = at // an older write waited for its keys
+		heap.Fix(&s.due, l.dueAt)
 	}
 }
 
@@ -170,6 +176,7 @@ func (s *Scheduler) Next(now time.Time) *Batch {
 		l.queued = false
 		if l.inFlight >= l.settings.InFlight || s.covering(l.destination) != nil {
 			s.consider(l, now)
+			s.forget(l)
 			continue
 		}
 		b := l.take(now, s.draining, false)

@@ -38,6 +38,9 @@ func (s *Sink) keepTime(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		at, any := s.sched.Wake()
+		if s.closed || !s.kafka.LeaseValid() {
+			any = false // nothing may go, however long it is due: the lease's return wakes us
+		}
 		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!any || look.Before(at)) {
 			at, any = look, true
 		}

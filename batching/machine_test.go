@@ -1,0 +1,410 @@
+package batching_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// fateOf is where the naive model believes a write to be.
+type fateOf uint8
+
+const (
+	queued   fateOf = iota // waits, for whatever reason
+	inFlight               // in a request
+	answered               // came back to be settled
+	settled                // settled, and a crash could undo that
+	over                   // durable, or dropped
+)
+
+// tracked is a write as the naive model sees it.
+type tracked struct {
+	entry     *batching.Entry
+	write     *model.Write
+	partition int32
+	added     time.Time
+	fate      fateOf
+	undecided bool      // its keys are free, and its type is being looked up
+	notBefore time.Time // it waits for a backoff of its own
+	again     bool      // it is in a set that goes again at once
+	failures  int       // of its requests: from the third on the scheduler may single it out
+	rotated   bool      // it was in a probe that failed, so others go before it
+	singled   bool      // it may go in a batch that is not full, whatever the linger says
+}
+
+// request is a batch in flight.
+type request struct {
+	batch *batching.Batch
+	probe *probed
+	left  time.Time
+	ids   []*tracked
+}
+
+// probed names one pause: a scope may be paused again later.
+type probed struct {
+	scope model.Scope
+	since time.Time
+}
+
+// machine drives a Scheduler and the naive model of it side by side: a list of
+// all writes in the order of arrival, looked through from its start for every question.
+type machine struct {
+	t        *rapid.T
+	sched    *batching.Scheduler
+	now      time.Time
+	settings map[model.Destination]batching.Settings
+	requests int
+	draining bool
+	writes   []*tracked
+	byEntry  map[*batching.Entry]*tracked
+	flying   []*request
+	offset   int64
+}
+
+func newMachine(t *rapid.T) *machine {
+	m := &machine{
+		t: t, now: time.Unix(1_000_000, 0), byEntry: make(map[*batching.Entry]*tracked),
+		settings: make(map[model.Destination]batching.Settings),
+		requests: rapid.IntRange(1, 4).Draw(t, "requests"),
+	}
+	linger := []time.Duration{0, 10 * time.Millisecond, time.Second}
+	for _, d := range destinations() {
+		m.settings[d] = batching.Settings{
+			Size:     rapid.IntRange(1, 5).Draw(t, "size"),
+			Bytes:    rapid.Int64Range(1, 400).Draw(t, "bytes"),
+			Linger:   rapid.SampledFrom(linger).Draw(t, "linger"),
+			InFlight: rapid.IntRange(1, 3).Draw(t, "in_flight"),
+		}
+	}
+	m.sched = batching.New(batching.Config{
+		Settings:   func(d model.Destination) batching.Settings { return m.settings[d] },
+		Requests:   m.requests,
+		NewBackoff: func() batching.Backoff { return steady{step} },
+		Patience:   2 * time.Second,
+		Resolve:    m.resolve,
+	})
+	return m
+}
+
+func destinations() (all []model.Destination) {
+	for _, integration := range []string{"hubspot", "salesforce"} {
+		for _, group := range []string{"a", "b"} {
+			all = append(all, model.Destination{Integration: integration, Group: group, Object: "contact"})
+		}
+	}
+	return all
+}
+
+// resolve decides at once, or, for the writes of odd offsets that came undecided, later.
+func (m *machine) resolve(e *batching.Entry) bool {
+	if e.Write.Type != model.Undecided {
+		return true
+	}
+	if e.Write.Source.Offset%2 == 1 {
+		return false
+	}
+	e.Write.Type = e.Write.Want
+	return true
+}
+
+func (m *machine) add(t *rapid.T) {
+	for range rapid.IntRange(1, 6).Draw(t, "writes") {
+		var s model.Single
+		r := model.Record{Offset: m.offset, TopicPartition: model.TopicPartition{Topic: "t", Partition: rapid.Int32Range(0, 2).Draw(t, "partition")}}
+		m.offset++
+		var p model.Packer
+		p.Begin(&r)
+		p.Finish(&r, &s.Kept)
+		w := &s.Write
+		*w = model.Write{
+			Source: &s.Kept, Destination: rapid.SampledFrom(destinations()).Draw(t, "destination"),
+			Want:   rapid.SampledFrom([]model.Type{model.Create, model.Update, model.Delete}).Draw(t, "want"),
+			Fields: strings.Repeat("x", rapid.IntRange(0, 120).Draw(t, "bytes")),
+		}
+		if !rapid.Bool().Draw(t, "undecided") {
+			w.Type = w.Want
+		}
+		for _, key := range rapid.SliceOfN(rapid.Uint64Range(1, 8), 0, 3).Draw(t, "keys") {
+			w.Conflicts = append(w.Conflicts, model.Conflict(key))
+		}
+		x := &tracked{write: w, partition: r.Partition, added: m.now}
+		m.writes = append(m.writes, x)
+		x.entry = m.sched.Add(w, m.now)
+		m.byEntry[x.entry] = x
+	}
+	m.pump(t)
+}
+
+// free reports whether no earlier write that shares a key is open or undone by a crash.
+func (m *machine) free(x *tracked) bool {
+	for _, y := range m.writes {
+		if y == x {
+			return true
+		}
+		if y.fate != over && share(x.write, y.write) {
+			return false
+		}
+	}
+	return true
+}
+
+func share(a, b *model.Write) bool {
+	return slices.ContainsFunc(a.Conflicts, func(c model.Conflict) bool { return slices.Contains(b.Conflicts, c) })
+}
+
+// pump takes what goes, as the sink does after every change.
+func (m *machine) pump(t *rapid.T) {
+	for {
+		paused := make(map[model.Destination]batching.Hold)
+		for _, d := range destinations() {
+			if h, ok := m.sched.Blocking(d); ok {
+				paused[d] = h
+			}
+		}
+		b := m.sched.Next(m.now)
+		if b == nil {
+			break
+		}
+		m.left(t, b, paused)
+	}
+	m.mustGo(t)
+}
+
+// left checks a batch that leaves.
+func (m *machine) left(t *rapid.T, b *batching.Batch, paused map[model.Destination]batching.Hold) {
+	r := &request{batch: b, left: m.now}
+	settings := m.settings[b.Destination]
+	bytes := 0
+	for _, e := range b.Entries {
+		x := m.byEntry[e]
+		switch {
+		case x == nil || x.fate != queued:
+			t.Fatalf("a write goes that is not waiting to be sent")
+		case e.Write.Destination != b.Destination || e.Write.Type != b.Type || b.Type == model.Undecided:
+			t.Fatalf("a batch mixes destinations or types")
+		case m.now.Before(x.notBefore):
+			t.Fatalf("a write goes before its own backoff is over")
+		}
+		if !m.free(x) {
+			t.Fatalf("write %d goes before an earlier one of its keys is durable", x.write.Source.Offset)
+		}
+		bytes += len(e.Write.Fields)
+		r.ids = append(r.ids, x)
+	}
+	switch n := len(b.Entries); {
+	case n == 0 || n > settings.Size || n > 1 && b.Type == model.Delete:
+		t.Fatalf("a batch of %d goes, the limit is %d", n, settings.Size)
+	case n > 1 && int64(bytes) > settings.Bytes:
+		t.Fatalf("a batch of %d bytes goes, the limit is %d", bytes, settings.Bytes)
+	}
+	m.checkPause(t, r, paused)
+	m.checkLinger(t, r)
+	for _, x := range r.ids {
+		x.fate, x.again = inFlight, false
+	}
+	m.flying = append(m.flying, r)
+	if len(m.flying) > m.requests || m.inFlight(b.Destination) > settings.InFlight {
+		t.Fatalf("%d requests, of them %d to %s", len(m.flying), m.inFlight(b.Destination), b.Destination)
+	}
+}
+
+func (m *machine) inFlight(d model.Destination) (n int) {
+	for _, r := range m.flying {
+		if r.batch.Destination == d {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *machine) pass(t *rapid.T) {
+	if at, any := m.sched.Wake(); any && at.After(m.now) && rapid.Bool().Draw(t, "until due") {
+		m.now = at
+	} else {
+		m.now = m.now.Add(time.Duration(rapid.Int64Range(0, int64(300*time.Millisecond)).Draw(t, "time")))
+	}
+	m.pump(t)
+}
+
+// answer brings a request back.
+func (m *machine) answer(t *rapid.T) {
+	if len(m.flying) == 0 {
+		t.Skip("nothing is in flight")
+	}
+	i := rapid.IntRange(0, len(m.flying)-1).Draw(t, "request")
+	r := m.flying[i]
+	m.flying = slices.Delete(m.flying, i, i+1)
+	then := make([]batching.Then, len(r.ids))
+	var v batching.Verdict
+	switch rapid.SampledFrom([]string{"fine", "fine", "fine", "mixed", "halved", "failed", "failed", "unsent", "flood"}).Draw(t, "answer") {
+	case "fine":
+	case "mixed":
+		some := rapid.SampledFrom([]batching.Then{batching.Settle, batching.WithLane, batching.Alone, batching.Innocent})
+		for i := range then {
+			then[i] = some.Draw(t, "then")
+		}
+	case "halved":
+		fill(then, batching.Halved)
+	case "failed":
+		fill(then, batching.WithLane)
+		v = batching.Verdict{
+			Failed: true, Hold: rapid.Bool().Draw(t, "hold"),
+			Scope: rapid.SampledFrom([]model.ScopeKind{model.ScopeNone, model.ScopeNone, model.ScopeAPI, model.ScopeIntegration, model.ScopeDestination}).Draw(t, "scope"),
+			After: rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute}).Draw(t, "after"),
+		}
+	case "unsent":
+		fill(then, batching.Unsent)
+		if rapid.Bool().Draw(t, "unannounced") {
+			v = batching.Verdict{Failed: true, Scope: model.ScopeAPI}
+		}
+	case "flood":
+		for i := range then {
+			then[i] = rapid.SampledFrom([]batching.Then{batching.Settle, batching.WithLane}).Draw(t, "then")
+		}
+		v = batching.Verdict{Failed: true, Hold: true, Scope: model.ScopeDestination}
+	}
+	m.back(r, then, v)
+	m.pump(t)
+}
+
+func fill(then []batching.Then, with batching.Then) {
+	for i := range then {
+		then[i] = with
+	}
+}
+
+// back tells both what became of a request.
+func (m *machine) back(r *request, then []batching.Then, v batching.Verdict) {
+	for i, x := range r.ids {
+		x.fate = queued
+		if v.Failed {
+			x.failures++
+			x.rotated = x.rotated || r.probe != nil
+		}
+		switch then[i] {
+		case batching.Settle:
+			x.fate = answered
+		case batching.Alone:
+			x.notBefore, x.singled = m.now.Add(max(step, v.After)), true
+		case batching.Innocent, batching.Halved:
+			x.again, x.singled = true, true
+		}
+		x.singled = x.singled || x.failures >= 3
+	}
+	var later []batching.Hold
+	for _, h := range m.sched.Holds() {
+		if !v.Failed && (r.probe == nil || h.Since.After(r.left)) {
+			later = append(later, h)
+		}
+	}
+	m.sched.Finish(r.batch, then, v, m.now)
+	for _, h := range later {
+		if !slices.ContainsFunc(m.sched.Holds(), func(now batching.Hold) bool { return now.Scope == h.Scope && now.Since.Equal(h.Since) }) {
+			m.t.Fatalf("%s is not paused any more, by a request that left before it was", h.Scope)
+		}
+	}
+}
+
+func (m *machine) of(fate fateOf) (all []*tracked) {
+	for _, x := range m.writes {
+		if x.fate == fate {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+func (m *machine) settle(t *rapid.T) {
+	all := m.of(answered)
+	if len(all) == 0 {
+		t.Skip("nothing is answered")
+	}
+	x := rapid.SampledFrom(all).Draw(t, "write")
+	x.fate = settled
+	m.sched.Settled(x.entry)
+	m.pump(t)
+}
+
+func (m *machine) durable(t *rapid.T) {
+	all := m.of(settled)
+	if len(all) == 0 {
+		t.Skip("nothing is settled")
+	}
+	for _, x := range all {
+		if rapid.Bool().Draw(t, "covered") {
+			x.fate = over
+			m.sched.Durable(x.write.Conflicts, m.now)
+		}
+	}
+	m.pump(t)
+}
+
+// decide answers for a write whose type is looked up.
+func (m *machine) decide(t *rapid.T) {
+	var open []*tracked
+	for _, x := range m.writes {
+		if x.fate == queued && x.write.Type == model.Undecided && m.free(x) {
+			open = append(open, x)
+		}
+	}
+	if len(open) == 0 {
+		t.Skip("nothing is being looked up")
+	}
+	x := rapid.SampledFrom(open).Draw(t, "write")
+	x.write.Type = rapid.SampledFrom([]model.Type{model.Create, model.Update}).Draw(t, "type")
+	x.write.Destination = rapid.SampledFrom(destinations()).Draw(t, "destination")
+	m.sched.Resolved(x.entry, m.now)
+	m.pump(t)
+}
+
+// drop takes a partition away: its writes that are not in a request go, and only they.
+func (m *machine) drop(t *rapid.T) {
+	partition := rapid.Int32Range(0, 2).Draw(t, "partition")
+	var want []*model.Write
+	for _, x := range m.writes {
+		if x.fate == queued && x.partition == partition {
+			want = append(want, x.write)
+			x.fate = over
+		}
+	}
+	got := m.sched.Drop(func(w *model.Write) bool { return w.Source.Partition == partition }, m.now)
+	byOffset := func(a, b *model.Write) int { return int(a.Source.Offset - b.Source.Offset) }
+	slices.SortFunc(got, byOffset)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%d writes are dropped, expected %d", len(got), len(want))
+	}
+	m.pump(t)
+}
+
+func (m *machine) drain(t *rapid.T) {
+	if rapid.IntRange(0, 9).Draw(t, "dice") > 0 {
+		t.Skip("not yet")
+	}
+	m.draining = true
+	m.sched.Drain(m.now)
+	m.pump(t)
+}
+
+func TestTheSchedulerAgreesWithANaiveModel(t *testing.T) {
+	t.Parallel()
+	for range 4 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				m := newMachine(t)
+				t.Repeat(map[string]func(*rapid.T){
+					"add": m.add, "add more": m.add, "pass": m.pass, "answer": m.answer, "answer another": m.answer,
+					"settle": m.settle, "durable": m.durable, "decide": m.decide, "drop": m.drop, "drain": m.drain,
+					"": m.check,
+				})
+				m.finale(t)
+			})
+		})
+	}
+}

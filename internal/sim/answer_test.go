@@ -1,0 +1,171 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ampersink/ampersink/internal/audit"
+)
+
+var errReset = errors.New("read: connection reset by peer")
+
+// verdict is what becomes of one row: applied or not, what its sender can know,
+// and its entry in the results.
+type verdict struct {
+	applied bool
+	answer  audit.Answer
+	code    string // of its refusal
+}
+
+// answer applies what the fault lets through, writes it down, and answers.
+func (a *api) answer(process string, f fault, typ string, rows []row) answered {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trace.add("api: %s of %d from %s: %s", typ, len(rows), process, orFine(f))
+	verdicts := make([]verdict, len(rows))
+	a.judge(f, rows, verdicts)
+	for i, r := range rows {
+		v := verdicts[i]
+		a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: v.answer, Applied: v.applied})
+	}
+	switch f {
+	case resetBefore, resetAfter:
+		return answered{err: errReset}
+	case hang, hangApplied, hangLate:
+		return answered{hang: true}
+	case gateway:
+		return answered{status: http.StatusBadGateway, header: header("text/html"), body: "<html><h1>502 Bad Gateway</h1></html>"}
+	case server500:
+		return answered{status: http.StatusInternalServerError, header: header("application/json"), body: `{"message":"internal"}`}
+	case busy429:
+		h := header("application/json")
+		h.Set("Retry-After", "2")
+		return answered{status: http.StatusTooManyRequests, header: h, body: `{"message":"too many requests"}`}
+	case busy503:
+		return answered{status: http.StatusServiceUnavailable, header: header("application/json"), body: `{"message":"unavailable"}`}
+	case revoked:
+		return answered{status: http.StatusUnauthorized, header: header("application/json"), body: `{"message":"invalid api key"}`}
+	case nonsense:
+		return answered{status: http.StatusOK, header: header("application/json"), body: `{"ok":"maybe"}`}
+	case wholeBatch:
+		if verdicts[0].answer == audit.TryAgain {
+			return answered{status: http.StatusUnprocessableEntity, header: header("application/json"), body: fmt.Sprintf(
+				`{"operationId":"op","successCount":0,"failureCount":%d,"errors":[{"message":"something is wrong with this batch"}]}`, len(rows))}
+		}
+	}
+	return answered{status: http.StatusOK, header: header("application/json"), body: a.results(f, typ, rows, verdicts)}
+}
+
+func header(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
+
+func orFine(f fault) string {
+	if f == none {
+		return "fine"
+	}
+	return string(f)
+}
+
+// judge decides what becomes of each row under a fault.
+func (a *api) judge(f fault, rows []row, verdicts []verdict) {
+	half := a.random.IntN(2) == 0
+	guilty := false
+	for i, r := range rows {
+		v := &verdicts[i]
+		guilty = guilty || r.guilty
+		switch f {
+		case resetBefore, hang, hangLate:
+			v.answer = audit.Lost
+		case resetAfter, hangApplied, truncated, nonsense:
+			v.applied, v.answer = !r.guilty, audit.Lost
+		case gateway, server500:
+			v.applied, v.answer = !r.guilty && half, audit.Lost
+		case busy429, busy503, revoked:
+			v.answer = audit.TryAgain
+		case quota:
+			v.answer, v.code = audit.TryAgain, "REQUEST_LIMIT_EXCEEDED"
+		case short, absent:
+			v.applied, v.answer = !r.guilty, audit.Lost
+		case lock:
+			v.applied = !r.guilty
+			if a.random.IntN(3) == 0 {
+				v.applied, v.answer, v.code = false, audit.TryAgain, "UNABLE_TO_LOCK_ROW"
+			}
+		default:
+			v.applied = !r.guilty
+		}
+		if r.guilty && v.answer == audit.Accepted {
+			v.answer, v.code = audit.Denied, "INVALID_EMAIL_ADDRESS"
+		}
+	}
+	if (f == short || f == absent) && !slices.ContainsFunc(rows, func(r row) bool { return !r.guilty }) {
+		for i := range verdicts {
+			verdicts[i].answer = audit.TryAgain // the counts say that nothing was written
+		}
+	}
+	if f == wholeBatch && guilty && len(rows) > 1 {
+		for i := range verdicts {
+			verdicts[i] = verdict{answer: audit.TryAgain}
+		}
+	}
+}
+
+// results is the body of an answer, entry by entry.
+func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) string {
+	type entry struct {
+		Success  bool   `json:"success"`
+		RecordID string `json:"recordId,omitempty"`
+		Errors   []any  `json:"errors,omitempty"`
+	}
+	failed := 0
+	entries := make([]entry, len(rows))
+	for i, r := range rows {
+		v := verdicts[i]
+		if v.code != "" || !v.applied {
+			failed++
+			entries[i].Errors = []any{map[string]any{"statusCode": v.code, "message": v.code}}
+			continue
+		}
+		id, _ := r.fields["id"].(string)
+		if id == "" {
+			a.ids++
+			id = fmt.Sprint("crm-", a.ids)
+		}
+		entries[i] = entry{Success: true, RecordID: id}
+	}
+	out := map[string]any{"operationId": "op"}
+	if typ == "delete" {
+		out["result"] = entries[0]
+	} else {
+		out["successCount"], out["failureCount"] = len(rows)-failed, failed
+		switch f {
+		case short:
+			entries = entries[:len(entries)/2]
+			fallthrough
+		default:
+			out["results"] = entries
+		case absent:
+		}
+	}
+	body, _ := json.Marshal(out)
+	return string(body)
+}
+
+// late returns what applies the rows after all.
+func (a *api) late(process, typ string, rows []row) func() {
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.trace.add("api: %s of %d from %s is applied after it was given up", typ, len(rows), process)
+		for _, r := range rows {
+			if !r.guilty {
+				a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: audit.Lost, Applied: true, Late: true})
+			}
+		}
+	}
+}

@@ -1,0 +1,134 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+)
+
+var errCut = errors.New("the process is gone")
+
+// link is the boundary of one process: every call to the outside goes through it,
+// and stops at it, in both directions, while the process is frozen.
+type link struct {
+	process string
+	api     *api
+	dialer  func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu     sync.Mutex
+	cut    bool
+	frozen chan struct{} // nil, or closed at the thaw
+	conns  map[*conn]struct{}
+}
+
+// pass waits while the process is frozen, and fails when it is gone.
+func (l *link) pass() error {
+	for {
+		l.mu.Lock()
+		cut, frozen := l.cut, l.frozen
+		l.mu.Unlock()
+		if cut {
+			return errCut
+		}
+		if frozen == nil {
+			return nil
+		}
+		<-frozen
+	}
+}
+
+func (l *link) freeze() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen == nil {
+		l.frozen = make(chan struct{})
+	}
+}
+
+func (l *link) thaw() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen != nil {
+		close(l.frozen)
+		l.frozen = nil
+	}
+}
+
+// crash cuts everything at once.
+func (l *link) crash() {
+	l.mu.Lock()
+	l.cut = true
+	conns := l.conns
+	l.conns = nil
+	l.mu.Unlock()
+	for c := range conns {
+		_ = c.Conn.Close()
+	}
+	l.thaw()
+}
+
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := l.pass(); err != nil {
+		return nil, err
+	}
+	inner, err := l.dialer(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: inner, link: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut {
+		_ = inner.Close()
+		return nil, errCut
+	}
+	if l.conns == nil {
+		l.conns = make(map[*conn]struct{})
+	}
+	l.conns[c] = struct{}{}
+	return c, nil
+}
+
+// RoundTrip implements http.RoundTripper.
+func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := l.pass(); err != nil {
+		return nil, err
+	}
+	resp, err := l.api.roundTrip(l.process, r)
+	if gone := l.pass(); gone != nil {
+		return nil, gone
+	}
+	return resp, err
+}
+
+// conn is a connection of the process.
+type conn struct {
+	net.Conn
+	link *link
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if gone := c.link.pass(); gone != nil {
+		return 0, gone
+	}
+	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.link.pass(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *conn) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}

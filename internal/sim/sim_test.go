@@ -1,0 +1,240 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ampersink/ampersink/internal/audit"
+)
+
+var (
+	seeds   = flag.Int("sim.seeds", 50, "how many runs")
+	first   = flag.Uint64("sim.first", 1, "the first seed; the others follow it")
+	folder  = flag.String("sim.trace", "", "where the traces of failed runs go; a temporary folder unless set")
+	live    = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
+	workers = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
+)
+
+// TestSimulation runs the seeds and sums what came out.
+func TestSimulation(t *testing.T) {
+	var (
+		mu      sync.Mutex
+		sum     audit.Report
+		all     counts
+		faults  = make(map[fault]int)
+		failed  []string
+		turn    atomic.Uint64
+		running sync.WaitGroup
+	)
+	began := time.Now()
+	for range *workers {
+		running.Go(func() {
+			for n := turn.Add(1) - 1; n < uint64(*seeds); n = turn.Add(1) - 1 {
+				seed := *first + n
+				var w *world
+				var report *audit.Report
+				ok := t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						w = newWorld(t, seed)
+						report = w.run()
+						if !report.OK() {
+							t.Errorf("seed %d: %s\nthe trace is in %s", seed, report, w.write(t))
+						}
+					})
+				})
+				mu.Lock()
+				if !ok {
+					failed = append(failed, fmt.Sprint(seed))
+				}
+				if report != nil {
+					sum.Add(report)
+					all.add(w.counts)
+					for f, n := range w.api.faults {
+						faults[f] += n
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	running.Wait()
+	t.Logf("%d runs in %s from seed %d: %d crashes, %d freezes, %d joins, %d leaves, %d broker faults; API faults %v\n%s",
+		*seeds, time.Since(began).Round(time.Second), *first, all.crashes, all.freezes, all.joins, all.leaves, all.brokerFaults, faults, &sum)
+	if len(failed) > 0 {
+		t.Errorf("%d of %d runs failed: %s", len(failed), *seeds, strings.Join(failed, " "))
+	}
+}
+
+// run lets everything happen, then lets it end, and judges it.
+func (w *world) run() *audit.Report {
+	for range 1 + w.random.IntN(3) {
+		w.join()
+	}
+	for range 6 + w.random.IntN(10) {
+		w.act()
+		time.Sleep(time.Duration(w.random.IntN(8000)) * time.Millisecond)
+	}
+	w.calm()
+	deadline := time.Now().Add(settling)
+	for len(w.behind()) > 0 && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Second)
+	}
+	return w.judge()
+}
+
+// act does one thing to the world.
+func (w *world) act() {
+	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
+	switch p := w.random.IntN(100); {
+	case p < 30 || len(w.stream.events) == 0:
+		w.stream.produce(1 + w.random.IntN(120))
+	case p < 42:
+		w.counts.crashes++
+		w.crash(m())
+		if len(w.members) == 0 || w.random.IntN(3) > 0 {
+			w.join()
+		}
+	case p < 52:
+		w.counts.freezes++
+		w.freeze(m(), time.Duration(w.random.IntN(40))*time.Second)
+	case p < 60:
+		if len(w.members) < 5 {
+			w.counts.joins++
+			w.join()
+		}
+	case p < 67:
+		if len(w.members) > 1 {
+			w.counts.leaves++
+			w.leave(m())
+		}
+	case p < 75:
+		w.brokerFault()
+	case p < 80:
+		w.trace.add("leaders move")
+		w.kafka.Cluster.ShufflePartitionLeaders()
+	default:
+		w.worsen()
+	}
+}
+
+// worsen changes the weather.
+func (w *world) worsen() {
+	weather := weather{chance: w.random.Float64() * w.random.Float64()}
+	if w.random.IntN(6) == 0 {
+		weather.chance = 1 // an outage
+	}
+	for range 1 + w.random.IntN(4) {
+		weather.faults = append(weather.faults, allFaults[w.random.IntN(len(allFaults))])
+	}
+	w.trace.add("weather: %.2f %v", weather.chance, weather.faults)
+	w.api.setWeather(weather)
+}
+
+// brokerFaults are what brokers answer in bad times, by request.
+var brokerFaults = []struct {
+	key kmsg.Key
+	err *kerr.Error
+}{
+	{kmsg.OffsetCommit, kerr.CoordinatorNotAvailable},
+	{kmsg.OffsetCommit, kerr.CoordinatorLoadInProgress},
+	{kmsg.OffsetCommit, kerr.RequestTimedOut},
+	{kmsg.OffsetFetch, kerr.CoordinatorLoadInProgress},
+	{kmsg.Heartbeat, kerr.CoordinatorNotAvailable},
+	{kmsg.Heartbeat, kerr.NotCoordinator},
+	{kmsg.JoinGroup, kerr.CoordinatorLoadInProgress},
+	{kmsg.Fetch, kerr.NotLeaderForPartition},
+	{kmsg.Produce, kerr.NotLeaderForPartition},
+	{kmsg.Produce, kerr.NotEnoughReplicas},
+	{kmsg.Produce, kerr.NotEnoughReplicasAfterAppend},
+	{kmsg.ListOffsets, kerr.LeaderNotAvailable},
+}
+
+func (w *world) brokerFault() {
+	f := brokerFaults[w.random.IntN(len(brokerFaults))]
+	n := 1 + w.random.IntN(8)
+	w.counts.brokerFaults++
+	w.trace.add("brokers: %d times %s for %s", n, f.err.Message, f.key.Name())
+	fault := kfake.Fault{Keys: []kmsg.Key{f.key}, Err: f.err, Count: n, Group: groupOf(f.key)}
+	if f.key == kmsg.Produce {
+		fault.Topic = w.topics[0] + ".dead" // the source's own producer is not what is tested
+	}
+	w.brokers = append(w.brokers, w.kafka.Cluster.Fault(fault))
+	w.disturbAll(time.Minute)
+}
+
+// groupOf keeps a fault of a group's requests to the group under test.
+func groupOf(k kmsg.Key) string {
+	switch k {
+	case kmsg.OffsetCommit, kmsg.OffsetFetch, kmsg.Heartbeat, kmsg.JoinGroup:
+		return group
+	}
+	return ""
+}
+
+// calm ends everything that was done to the world.
+func (w *world) calm() {
+	w.trace.add("calm")
+	for _, f := range w.brokers {
+		f.Remove()
+	}
+	w.api.setWeather(weather{})
+	if len(w.members) == 0 {
+		w.join()
+	}
+}
+
+// judge stops everybody and judges what is left.
+func (w *world) judge() *audit.Report {
+	run := &audit.Run{Events: w.stream.events, Behind: w.behind()}
+	for _, m := range w.members {
+		m.stop()
+	}
+	w.ended.Wait()
+	for _, m := range w.members {
+		if err := <-m.done; err != nil {
+			run.Behind = append(run.Behind, fmt.Sprintf("%s ended with %v", m.name, err))
+		}
+	}
+	time.Sleep(time.Minute) // what was given up and is applied late
+	for _, topic := range w.topics {
+		if w.kafka.Cluster.TopicInfo(topic+".dead") != nil {
+			run.Letters = append(run.Letters, letters(w.t, w.kafka.ReadAll(w.t, topic+".dead"))...)
+		}
+	}
+	w.api.mu.Lock()
+	defer w.api.mu.Unlock()
+	run.Calls, run.Disturbances = w.api.calls, w.disturbed
+	return audit.Check(run)
+}
+
+// write writes the trace and returns where.
+func (w *world) write(t *testing.T) string {
+	dir := *folder
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "ampersink-sim")
+	}
+	path := filepath.Join(dir, fmt.Sprintf("seed-%d.txt", w.seed))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(w.trace.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,211 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/ampersink/ampersink/internal/audit"
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/sink"
+)
+
+const (
+	group    = "sim"
+	nodes    = 2
+	session  = 10 * time.Second
+	settling = 4 * time.Hour // virtual: after the last fault everything must be done by then
+)
+
+// world is one simulated run.
+type world struct {
+	t      *testing.T
+	seed   uint64
+	random *rand.Rand
+	trace  *trace
+	kafka  *kafkatest.Fake
+	api    *api
+	stream *stream
+	topics []string
+
+	eager, static bool
+	members       []*member // those that are up
+	started       int
+	ended         sync.WaitGroup
+	disturbed     []audit.Disturbance
+	brokers       []*kfake.FaultHandle
+	counts        counts
+}
+
+// counts is what happened in a run.
+type counts struct{ crashes, freezes, joins, leaves, brokerFaults int }
+
+func (c *counts) add(o counts) {
+	c.crashes += o.crashes
+	c.freezes += o.freezes
+	c.joins += o.joins
+	c.leaves += o.leaves
+	c.brokerFaults += o.brokerFaults
+}
+
+// member is one process.
+type member struct {
+	name string
+	slot int // its static identity
+	link *link
+	stop context.CancelFunc
+	done chan error
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), trace: newTrace()}
+	w.kafka = kafkatest.NewVirtual(t, kfake.NumBrokers(nodes))
+	w.api = &api{
+		trace: w.trace, random: rand.New(rand.NewPCG(seed, 2)), deletes: make(map[string]int64),
+		faults: make(map[fault]int), latency: time.Duration(5+w.random.IntN(400)) * time.Millisecond,
+	}
+	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
+	for i := range 1 + w.random.IntN(2) {
+		topic := fmt.Sprintf("shop.%d", i)
+		w.kafka.CreateTopic(t, topic, int32(1+w.random.IntN(4)), nil)
+		w.topics = append(w.topics, topic)
+	}
+	w.stream = newStream(w)
+	return w
+}
+
+func (w *world) config(slot int) *config.Config {
+	more := ""
+	if w.static {
+		more += fmt.Sprintf(", instance_id: member-%d", slot)
+	}
+	if w.eager {
+		more += ", balancer: range"
+	}
+	text := fmt.Sprintf(`
+kafka: {brokers: ["%s"], group: %s, session_timeout: %s%s}
+ampersand: {url: "http://127.0.0.1:1", api_url: "http://127.0.0.1:1", project: acme, api_key: key, timeout: 10s}
+routes:
+  - name: customers
+    topics: ["%s"]
+    envelope: debezium
+    to: {integration: hubspot, object: contact, group: {field: tenant}}
+    id: {field: crm_id}
+    before: full
+    fields: {email: email, version: version}
+    batch: {size: %d, linger: 20ms, in_flight: %d, all_or_none: %t}
+retry: {initial: 100ms, max: 5s, patience: 30s}
+shutdown_timeout: 20s
+admin: {listen: ""}
+`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`),
+		1+int(w.seed%40), 1+int(w.seed%3), w.seed%5 == 0)
+	c, err := config.Parse("sim.yaml", []byte(text), func(string) (string, bool) { return "", false }, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// join starts a process.
+func (w *world) join() {
+	slot := 0
+	for taken := true; taken; {
+		taken = false
+		for _, m := range w.members {
+			if m.slot == slot {
+				taken = true
+				slot++
+			}
+		}
+	}
+	w.started++
+	m := &member{name: fmt.Sprintf("p%d", w.started), slot: slot, done: make(chan error, 1)}
+	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial}
+	w.trace.add("%s starts as member %d", m.name, slot)
+	s, err := sink.New(sink.Options{
+		Config: w.config(slot), Dial: m.link.dial, Transport: m.link, Rand: rand.NewPCG(w.seed, uint64(w.started)),
+		Log: zerolog.New(w.trace.of(m.name)).Level(zerolog.DebugLevel),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	w.members = append(w.members, m)
+	w.ended.Go(func() {
+		err := s.Run(ctx)
+		w.trace.add("%s ended: %v", m.name, err)
+		m.done <- err
+	})
+}
+
+// leave stops a process as SIGTERM does, without waiting for it.
+func (w *world) leave(m *member) {
+	w.trace.add("%s is asked to stop", m.name)
+	m.stop()
+	w.forget(m)
+}
+
+func (w *world) forget(m *member) {
+	for i, x := range w.members {
+		if x == m {
+			w.members = append(w.members[:i], w.members[i+1:]...)
+			return
+		}
+	}
+}
+
+// crash ends a process without a word, and starts another one in its place after a while.
+func (w *world) crash(m *member) {
+	w.trace.add("%s crashes", m.name)
+	m.link.crash()
+	m.stop() // what it still thinks reaches nobody; it only has to end before the test does
+	w.forget(m)
+	w.disturb(m.name, time.Now(), time.Now().Add(settling))
+}
+
+func (w *world) freeze(m *member, d time.Duration) {
+	w.trace.add("%s is frozen for %s", m.name, d)
+	m.link.freeze()
+	w.disturb(m.name, time.Now(), time.Now().Add(d+session))
+	w.ended.Go(func() {
+		time.Sleep(d)
+		w.trace.add("%s thaws", m.name)
+		m.link.thaw()
+	})
+}
+
+func (w *world) disturb(process string, from, to time.Time) {
+	w.disturbed = append(w.disturbed, audit.Disturbance{Process: process, From: from, To: to})
+}
+
+// disturbAll: the brokers' faults can cost any process its partitions or its commits.
+func (w *world) disturbAll(d time.Duration) {
+	for _, m := range w.members {
+		w.disturb(m.name, time.Now(), time.Now().Add(d+2*session))
+	}
+}
+
+// behind lists the partitions whose committed offset is not their end.
+func (w *world) behind() (behind []string) {
+	committed := w.kafka.Committed(w.t, group)
+	for _, topic := range w.topics {
+		for p, end := range w.kafka.EndOffsets(w.t, topic) {
+			at, ok := committed[topic][p]
+			if end > 0 && (!ok || at.Offset != end) {
+				behind = append(behind, fmt.Sprintf("%s/%d is committed at %d of %d", topic, p, at.Offset, end))
+			}
+		}
+	}
+	return behind
+}
