@@ -39,6 +39,7 @@ func TestSimulation(t *testing.T) {
 		all     counts
 		faults  = make(map[fault]int)
 		failed  []string
+		void    int
 		turn    atomic.Uint64
 		running sync.WaitGroup
 	)
@@ -53,6 +54,11 @@ func TestSimulation(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w = newWorld(t, seed)
 						report = w.run()
+						if w.void {
+							report = nil
+							t.Logf("seed %d is void: the in-process broker has not answered a join for hours", seed)
+							return
+						}
 						if !report.OK() {
 							t.Errorf("seed %d: %s\nthe trace is in %s", seed, report, w.write(t))
 						}
@@ -61,6 +67,9 @@ func TestSimulation(t *testing.T) {
 				mu.Lock()
 				if !ok {
 					failed = append(failed, fmt.Sprint(seed))
+				}
+				if w != nil && w.void {
+					void++
 				}
 				if report != nil {
 					sum.Add(report)
@@ -74,8 +83,11 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	running.Wait()
-	t.Logf("%d runs in %s from seed %d: %d crashes, %d freezes, %d joins, %d leaves, %d broker faults; API faults %v\n%s",
-		*seeds, time.Since(began).Round(time.Second), *first, all.crashes, all.freezes, all.joins, all.leaves, all.brokerFaults, faults, &sum)
+	t.Logf("%d runs in %s from seed %d, %d of them void: %d crashes, %d freezes, %d joins, %d leaves, %d broker faults; API faults %v\n%s",
+		*seeds, time.Since(began).Round(time.Second), *first, void, all.crashes, all.freezes, all.joins, all.leaves, all.brokerFaults, faults, &sum)
+	if void > 1+*seeds/50 {
+		t.Errorf("%d of %d runs are void", void, *seeds)
+	}
 	if len(failed) > 0 {
 		t.Errorf("%d of %d runs failed: %s", len(failed), *seeds, strings.Join(failed, " "))
 	}
@@ -91,11 +103,24 @@ func (w *world) run() *audit.Report {
 		time.Sleep(time.Duration(w.random.IntN(8000)) * time.Millisecond)
 	}
 	w.calm()
-	deadline := time.Now().Add(settling)
+	w.settle()
+	return w.judge()
+}
+
+// settle waits until the group is at the end of its topics.
+func (w *world) settle() {
+	deadline, nudge := time.Now().Add(settling), time.Now().Add(settling/4)
 	for len(w.behind()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Second)
+		if time.Now().After(nudge) {
+			// The in-process broker never expires a member that died while its join was
+			// pending, as Kafka does: a rebalance is what rids the group of it.
+			nudge = deadline
+			w.join()
+		}
 	}
-	return w.judge()
+	info := w.kafka.Cluster.GroupInfo(group)
+	w.void = len(w.behind()) > 0 && info != nil && info.State == "PreparingRebalance"
 }
 
 // act does one thing to the world.

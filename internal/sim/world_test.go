@@ -45,6 +45,9 @@ type world struct {
 	disturbed     []audit.Disturbance
 	brokers       []*kfake.FaultHandle
 	counts        counts
+	// void: the in-process broker got stuck in a rebalance, which Kafka ends after the
+	// rebalance timeout. Such a run says nothing.
+	void bool
 }
 
 // counts is what happened in a run.
