@@ -1,1 +1,89 @@
 package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/sandbox"
+)
+
+// sandboxFlags are the flags of the command.
+type sandboxFlags struct {
+	listen, crm, key, faults string
+	latency                  time.Duration
+}
+
+func (a *app) sandbox() *cobra.Command {
+	var f sandboxFlags
+	c := &cobra.Command{
+		Use:   "sandbox --crm hubspot|salesforce",
+		Short: "A simulated Ampersand API to try a configuration on",
+		Long: "sandbox answers as the write API does, strict about its contract, refuses what the CRM would\n" +
+			"refuse, keeps the records, and can be told to fail. Nothing leaves this machine, and nothing\n" +
+			"is kept when it ends. It is plain HTTP: listen elsewhere than on loopback only for a test.",
+		Example: "  ampersink sandbox --crm hubspot\n" +
+			"  ampersink sandbox --crm salesforce --latency 50ms --faults faults.yaml\n\n" +
+			"  # in the configuration:\n" +
+			"  ampersand: {url: \"http://127.0.0.1:8099/v1\", api_url: \"http://127.0.0.1:8099/v1\", api_key: any, project: any}",
+		RunE: func(c *cobra.Command, _ []string) error { return a.runSandbox(c.Context(), f) },
+	}
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8099", "the `ADDRESS` to listen on")
+	c.Flags().StringVar(&f.crm, "crm", "", "the `CRM` behind the API: hubspot or salesforce (required)")
+	c.Flags().StringVar(&f.key, "api-key", "", "the `KEY` that is accepted (any, unless given)")
+	c.Flags().DurationVar(&f.latency, "latency", 0, "how long an answer takes, such as 50ms")
+	c.Flags().StringVar(&f.faults, "faults", "", "a `FILE` that says what goes wrong (YAML; PUT /sandbox/faults replaces it while running)")
+	return c
+}
+
+func (a *app) runSandbox(ctx context.Context, f sandboxFlags) error {
+	log := newLog(config.Log{Level: "info", Format: "auto"}, a.stderr)
+	o := sandbox.Options{CRM: sandbox.CRM(f.crm), APIKey: f.key, Latency: f.latency, Log: log}
+	if f.crm == "" {
+		return configError{errors.New("which CRM? Say --crm hubspot or --crm salesforce")}
+	}
+	if f.faults != "" {
+		data, err := os.ReadFile(f.faults)
+		if err == nil {
+			o.Faults, err = sandbox.LoadFaults(data)
+		}
+		if err != nil {
+			return configError{fmt.Errorf("--faults %s: %w", f.faults, err)}
+		}
+	}
+	s, err := sandbox.New(o)
+	if err != nil {
+		return configError{err}
+	}
+	listener, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return configError{fmt.Errorf("--listen: %w", err)}
+	}
+	log.Info().Str("listen", listener.Addr().String()).Str("crm", f.crm).Str("look", "http://"+listener.Addr().String()+"/").Msg("the sandbox listens")
+	return serveSandbox(ctx, s, listener)
+}
+
+// serveSandbox serves until the context ends.
+func serveSandbox(ctx context.Context, s *sandbox.Server, listener net.Listener) error {
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	s.Close()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = server.Shutdown(within)
+	<-ended
+	return nil
+}
