@@ -19,6 +19,7 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.totals.request(b, a)
 	then := make([]batching.Then, len(b.Entries))
 	fates := make([]model.Fate, len(b.Entries))
 	failing := true // the request failed as a whole: nothing was decided about any write

@@ -3,6 +3,7 @@ package sink
 import (
 	"maps"
 
+	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
 )
 
@@ -40,6 +41,18 @@ func (t *Totals) clone() Totals {
 	c := *t
 	c.Written, c.Skipped, c.DeadLettered = maps.Clone(t.Written), maps.Clone(t.Skipped), maps.Clone(t.DeadLettered)
 	return c
+}
+
+// request counts a request that left.
+func (t *Totals) request(b *batching.Batch, a *model.Answer) {
+	if !a.Sent && a.Status == 0 {
+		return
+	}
+	t.Requests++
+	if b.Type != model.Delete {
+		t.BatchCount++
+		t.Batched += int64(len(b.Entries))
+	}
 }
 
 // count counts a fate. The lock is held.

@@ -18,14 +18,14 @@ import (
 )
 
 // serveAdmin serves /healthz, /readyz, /metrics and /status until the returned
-// function is called. Without an address it serves nothing.
-func serveAdmin(c config.Admin, s *sink.Sink, metrics prometheus.Gatherer, log zerolog.Logger) (stop func(), err error) {
+// function is called, and returns where. Without an address it serves nothing.
+func serveAdmin(c config.Admin, s *sink.Sink, metrics prometheus.Gatherer, log zerolog.Logger) (address string, stop func(), err error) {
 	if c.Listen == "" {
-		return func() {}, nil
+		return "", func() {}, nil
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("admin.listen: %w; choose a free address, or empty for none", err)
+		return "", nil, fmt.Errorf("admin.listen: %w; choose a free address, or empty for none", err)
 	}
 	server := &http.Server{
 		Handler:           adminHandler(s, metrics),
@@ -41,7 +41,7 @@ func serveAdmin(c config.Admin, s *sink.Sink, metrics prometheus.Gatherer, log z
 			log.Error().Err(err).Msg("the admin server ended")
 		}
 	}()
-	return func() {
+	return listener.Addr().String(), func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = server.Shutdown(ctx)

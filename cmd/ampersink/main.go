@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return configError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
-	root.AddCommand(a.run(), a.validate(), a.sandbox(), a.version())
+	root.AddCommand(a.run(), a.validate(), a.sandbox(), a.demo(), a.version())
 	for _, c := range root.Commands() {
 		c.Args = noArgs
 	}

@@ -57,7 +57,7 @@ func (a *app) runSink(ctx context.Context, cfg *config.Config, untilEnd bool) er
 	if err != nil {
 		return configError{err}
 	}
-	stopAdmin, err := serveAdmin(cfg.Admin, s, registry, log)
+	_, stopAdmin, err := serveAdmin(cfg.Admin, s, registry, log)
 	if err != nil {
 		return configError{err}
 	}

@@ -17,6 +17,9 @@ const (
 	heartbeat = "__debezium-heartbeat.shop"
 )
 
+// tables are the topics that have routes.
+var tables = []string{customers, companies, deals}
+
 // tenants are the shop's customers' CRM accounts: the group comes from a column.
 var tenants = []string{"acme", "globex", "initech", "umbrella"}
 
@@ -38,22 +41,47 @@ type generator struct {
 	nextID  int
 	known   map[string][]seeded // by topic: rows whose CRM id the row carries
 	records []model.Record
+	truth   truth
+}
+
+// truth is what the source holds when the stream has ended, by topic and row id.
+type truth struct {
+	rows map[string]map[int]row // without the deleted ones
+	// tainted are the rows of which an event cannot reach the CRM: the CRM refuses
+	// it, or it was broken.
+	tainted map[string]map[int]bool
+}
+
+func newTruth() truth {
+	t := truth{rows: make(map[string]map[int]row), tainted: make(map[string]map[int]bool)}
+	for _, topic := range tables {
+		t.rows[topic], t.tainted[topic] = make(map[int]row), make(map[int]bool)
+	}
+	return t
+}
+
+func (t *truth) taint(topic string, r row) { t.tainted[topic][idOf(r)] = true }
+
+func idOf(r row) int {
+	id, _ := r["id"].(int)
+	return id
 }
 
 // generate returns events records for rows that are in the CRM already and for
 // new ones, among them what a CRM refuses and what a broken producer writes.
-func generate(events int, seed uint64, known []seeded, start time.Time) []model.Record {
+func generate(events int, seed uint64, known []seeded, start time.Time) ([]model.Record, truth) {
 	g := &generator{
 		random: rand.New(rand.NewPCG(seed, 1)), clock: start, lsn: 26_000_000, nextID: 100_000,
-		known: make(map[string][]seeded),
+		known: make(map[string][]seeded), truth: newTruth(),
 	}
 	for _, s := range known {
 		g.known[s.Topic] = append(g.known[s.Topic], s)
+		g.truth.rows[s.Topic][idOf(s.Row)] = clone(s.Row)
 	}
 	for len(g.records) < events {
 		g.step()
 	}
-	return g.records[:events]
+	return g.records, g.truth
 }
 
 // step appends the event or events of one thing that happens in the shop.
@@ -68,17 +96,19 @@ func (g *generator) step() {
 	case p < 950:
 		g.remove(topic)
 	case p < 962: // the CRM refuses these
-		g.create(customers, row{"email": "not an address"})
+		g.truth.taint(customers, g.create(customers, row{"email": "not an address"}))
 	case p < 970:
-		g.create(deals, row{"name": nil})
+		g.truth.taint(deals, g.create(deals, row{"name": nil}))
 	case p < 976: // a row that was never in the CRM
 		r := g.newRow(customers)
 		r["crm_id"] = nil
 		g.event(customers, "u", r, r)
+		g.truth.taint(customers, r)
 	case p < 982: // a producer that was cut off
 		g.record(customers, `{"id":1}`, `{"op":"c","after":{"id":1,"email":"x@`)
 	case p < 986: // a table without a key
 		r := g.newRow(companies)
+		g.truth.taint(companies, r)
 		delete(r, "id")
 		g.emit(companies, "null", "c", nil, r)
 	default:
@@ -86,12 +116,13 @@ func (g *generator) step() {
 	}
 }
 
-func (g *generator) create(topic string, change row) {
+func (g *generator) create(topic string, change row) row {
 	r := g.newRow(topic)
 	for k, v := range change {
 		r[k] = v
 	}
 	g.event(topic, "c", nil, r)
+	return r
 }
 
 func (g *generator) update(topic string) {
@@ -128,6 +159,11 @@ func (g *generator) event(topic, op string, before, after row) {
 	r := after
 	if r == nil {
 		r = before
+	}
+	if after == nil {
+		delete(g.truth.rows[topic], idOf(r))
+	} else {
+		g.truth.rows[topic][idOf(r)] = clone(after)
 	}
 	key, _ := json.Marshal(row{"id": r["id"]})
 	g.emit(topic, string(key), op, before, after)
@@ -186,11 +222,3 @@ func clone(r row) row {
 	}
 	return c
 }
-
-func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
-
-var (
-	firstNames = []string{"Ann", "Bela", "Chidi", "Dana", "Eko", "Farah", "Gus", "Hana", "Ivo", "Juno", "Kofi", "Lena"}
-	lastNames  = []string{"Adler", "Brook", "Castro", "Dune", "Egan", "Frost", "Grau", "Holt", "Ito", "Jansen", "Kral", "Lund"}
-	cities     = []string{"Lisbon", "Osaka", "Nairobi", "Graz", "Lima", "Tallinn", "Perth", "Quito"}
-)
