@@ -50,11 +50,13 @@ func TestAnOlderWriteThatWasBehindItsKeyLingersFromItsArrival(t *testing.T) {
 	b.add(to("b"), model.Update, 1)
 	first := b.batch()
 	old := b.add(to("a"), model.Update, 1) // behind the one that goes to b
-	b.now = b.now.Add(600 * time.Millisecond)
+	b.now = b.now.Add(300 * time.Millisecond)
+	b.add(to("c"), model.Update, 3) // a lane that is due between the two
+	b.now = b.now.Add(300 * time.Millisecond)
 	young := b.add(to("a"), model.Update, 2)
 	b.none("nothing has lingered")
-	b.wakes(time.Second)
-	b.written(first, true) // the old one is free
+	b.wakes(700 * time.Millisecond) // the lane between
+	b.written(first, true)          // the old one is free
 	b.none("nothing has lingered")
 	b.wakes(400 * time.Millisecond)
 	b.now = b.now.Add(400 * time.Millisecond)

@@ -223,8 +223,40 @@ func TestAProbeFromBeforeAWiderPauseDoesNotEndIt(t *testing.T) {
 
 // The integration's probe is under way while the API's, through another lane, is
 // answered, which ends both pauses. The integration is paused again, and only then its
-// first probe is answered.
+// first probe comes back.
 func TestAProbeOfAPauseThatIsOverDoesNotEndTheNextOne(t *testing.T) {
+	t.Parallel()
+	for _, answered := range []bool{true, false} {
+		b := newBench(t, eager())
+		narrow, wide, own := failure(), failure(), failure()
+		narrow.Scope, wide.Scope, own.Hold = model.ScopeIntegration, model.ScopeAPI, true
+		for i, group := range []string{"a", "b", "c"} {
+			b.add(to(group), model.Update, model.Conflict(i+1))
+		}
+		flying := b.all()
+		b.finish(flying[0], batching.WithLane, narrow)
+		b.now = b.now.Add(step)
+		old := b.batch()
+		b.finish(flying[1], batching.WithLane, wide)
+		b.now = b.now.Add(step)
+		b.written(b.batch(), true)
+		if holds := b.sched.Holds(); len(holds) != 0 {
+			t.Fatalf("%s is paused although the API answers for it", holds[0].Scope)
+		}
+		b.now = b.now.Add(1)
+		b.finish(flying[2], batching.WithLane, narrow)
+		if answered {
+			b.written(old, true)
+		} else {
+			b.finish(old, batching.WithLane, own) // it holds its destination alone
+		}
+		if hold, _ := b.sched.Blocking(to("c")); hold.Scope.Kind != model.ScopeIntegration {
+			t.Fatalf("a probe that left before the pause began ended it, answered %v", answered)
+		}
+	}
+}
+
+func TestAProbeDoesNotEndANarrowerPauseThatBeganBehindIt(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, eager())
 	narrow, wide := failure(), failure()
@@ -233,20 +265,23 @@ func TestAProbeOfAPauseThatIsOverDoesNotEndTheNextOne(t *testing.T) {
 		b.add(to(group), model.Update, model.Conflict(i+1))
 	}
 	flying := b.all()
-	b.finish(flying[0], batching.WithLane, narrow)
-	b.now = b.now.Add(step)
-	old := b.batch()
+	b.finish(flying[0], batching.WithLane, narrow) // an older one, which the probe may end
+	b.now = b.now.Add(step / 2)
 	b.finish(flying[1], batching.WithLane, wide)
 	b.now = b.now.Add(step)
-	b.written(b.batch(), true)
+	probe := b.batch()
+	b.written(probe, true)
 	if holds := b.sched.Holds(); len(holds) != 0 {
-		t.Fatalf("%s is paused although the API answers for it", holds[0].Scope)
+		t.Fatalf("%s is paused although its destination answered a probe that left later", holds[0].Scope)
 	}
+	b.finish(b.batch(), batching.WithLane, wide)
+	b.now = b.now.Add(step)
+	probe = b.batch()
 	b.now = b.now.Add(1)
 	b.finish(flying[2], batching.WithLane, narrow)
-	b.written(old, true)
+	b.written(probe, true)
 	if hold, _ := b.sched.Blocking(to("c")); hold.Scope.Kind != model.ScopeIntegration {
-		t.Fatal("a probe that left before the pause began ended it")
+		t.Fatal("the API's probe ended the pause of an integration that began after the probe left")
 	}
 }
 

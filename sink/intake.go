@@ -25,7 +25,9 @@ func (s *Sink) intake(ctx context.Context) {
 		s.tellLeftOut(time.Now())
 	}()
 	for ctx.Err() == nil {
-		if !s.await(ctx, func() bool { return s.memory.open(s.kafka.FetchedAhead(), s.shares.still) && !s.shares.gated }) {
+		if !s.await(ctx, func() bool {
+			return s.memory.open(s.kafka.FetchedAhead(), s.shares.still) && !s.shares.gated || s.kafka.Replaced()
+		}) {
 			return
 		}
 		polled, err := s.kafka.Poll(ctx, room, s.position)

@@ -149,6 +149,13 @@ func (s assignments) Lost(ps []model.TopicPartition) {
 	s.log.Warn().Int("partitions", len(ps)).Msg("partitions lost: another member may have them; nothing is committed for them")
 }
 
+// Replaced implements kafka.Group.
+func (s assignments) Replaced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announceChange() // the intake may be waiting for memory that only a new beginning frees
+}
+
 // endAssignment forgets the trackers. What is still in a request survives. The lock is held.
 func (s *Sink) endAssignment(ps []model.TopicPartition) {
 	for _, p := range ps {

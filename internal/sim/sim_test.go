@@ -135,9 +135,16 @@ func (w *world) act() {
 		if len(w.members) == 0 || w.random.IntN(3) > 0 {
 			w.join()
 		}
-	case p < 52:
+	case p < 48:
 		w.counts.freezes++
 		w.freeze(m(), time.Duration(w.random.IntN(40))*time.Second)
+	case p < 53:
+		// In the middle of its work, for longer than its session: what it had begun to
+		// send is another member's when it wakes.
+		w.stream.produce(60 + w.random.IntN(120))
+		time.Sleep(time.Duration(w.random.IntN(500)) * time.Millisecond)
+		w.counts.freezes++
+		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
 	case p < 60:
 		if len(w.members) < 5 {
 			w.counts.joins++

@@ -12,23 +12,114 @@ import (
 )
 
 func (c *Client) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	if len(m) > 0 {
-		c.options.Group.Assigned(partitions(m))
+	if ps := partitions(m); len(ps) > 0 {
+		c.hold(ps, true)
+		c.options.Group.Assigned(ps)
 	}
 	c.lease.now()
 }
 
 func (c *Client) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
-	if len(m) > 0 {
-		c.options.Group.Revoked(ctx, partitions(m))
+	if ps := partitions(m); len(ps) > 0 {
+		c.options.Group.Revoked(ctx, ps)
+		c.hold(ps, false)
 	}
 }
 
 func (c *Client) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	c.lease.extend(neverHeld)
-	if len(m) > 0 {
-		c.options.Group.Lost(partitions(m))
+	if ps := partitions(m); len(ps) > 0 {
+		c.options.Group.Lost(ps)
+		c.hold(ps, false)
 	}
+}
+
+// hold remembers what is assigned. With nothing assigned the lease is anybody's.
+func (c *Client) hold(ps []model.TopicPartition, held bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range ps {
+		if held {
+			c.held[p] = true
+		} else {
+			delete(c.held, p)
+		}
+	}
+	if len(c.held) == 0 {
+		c.replaced = false
+		c.lease.begin()
+	}
+}
+
+// found is told by the lease that this member is not the one that it was.
+func (c *Client) found() {
+	c.mu.Lock()
+	first := !c.replaced
+	c.replaced = true
+	stop := c.stopPoll
+	c.mu.Unlock()
+	if first {
+		c.options.Log.Warn().Str("group", c.options.Config.Group).
+			Msg("the group gave this member's partitions away and back while it was not looking: they are begun anew at their committed offsets")
+		c.options.Group.Replaced()
+	}
+	if stop != nil {
+		stop()
+	}
+}
+
+// Replaced reports whether the next Poll begins anew with what is assigned.
+func (c *Client) Replaced() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replaced
+}
+
+// beginAnew takes what is assigned away and gives it again, at the committed
+// offsets of now. No rebalance runs meanwhile: it is called between Poll and Allow.
+func (c *Client) beginAnew(ctx context.Context) error {
+	c.mu.Lock()
+	var ps []model.TopicPartition
+	var topics []string
+	for p := range c.held {
+		ps = append(ps, p)
+		topics = append(topics, p.Topic)
+	}
+	c.mu.Unlock()
+	committed, err := c.groupOffsets(ctx, c.admin)
+	if err != nil {
+		return err
+	}
+	starts, err := c.admin.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return explain(err, "looking up where the topics begin")
+	}
+	c.options.Group.Lost(ps)
+	c.options.Group.Assigned(ps)
+	set := make(map[string]map[int32]kgo.EpochOffset)
+	for _, p := range ps {
+		at := kgo.EpochOffset{Epoch: -1}
+		if start, ok := starts.Lookup(p.Topic, p.Partition); ok {
+			at.Offset = start.Offset
+		}
+		if o, ok := committed.Lookup(p.Topic, p.Partition); ok && o.At >= 0 {
+			at = kgo.EpochOffset{Epoch: o.LeaderEpoch, Offset: o.At}
+			c.options.Group.Positioned(p, o.At, o.Metadata)
+		} else {
+			c.options.Group.Positioned(p, -1, "")
+		}
+		if set[p.Topic] == nil {
+			set[p.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		set[p.Topic][p.Partition] = at
+	}
+	c.kgo.SetOffsets(set)
+	c.mu.Lock()
+	c.replaced = false
+	c.mu.Unlock()
+	c.lease.begin()
+	c.lease.now()
+	return nil
 }
 
 // fetched hands out the committed offsets of new partitions, with the metadata

@@ -37,6 +37,9 @@ type Group interface {
 	Revoked(ctx context.Context, partitions []model.TopicPartition)
 	// Lost: partitions left already. Nothing may be committed.
 	Lost(partitions []model.TopicPartition)
+	// Replaced: the next Poll will take what is assigned away and give it again. It
+	// may be called at any time; whoever does not poll for some other reason must.
+	Replaced()
 }
 
 // Options is what a Client is made of.
@@ -69,6 +72,11 @@ type Client struct {
 	cancel  context.CancelFunc
 
 	mu sync.Mutex
+	// held are the assigned partitions.
+	held map[model.TopicPartition]bool
+	// replaced: what is held must begin anew (see lease.hold); stopPoll wakes a poll for it.
+	replaced bool
+	stopPoll context.CancelFunc
 	// limits is the largest batch that each topic takes, so that letters which wait
 	// together are not refused for their number.
 	limits map[string]int32
@@ -77,7 +85,7 @@ type Client struct {
 // Open connects, checks what can be checked, fixes the start positions of a new
 // group, and joins it.
 func Open(ctx context.Context, o Options) (*Client, error) {
-	c := &Client{options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32)}
+	c := &Client{options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32), held: make(map[model.TopicPartition]bool)}
 	base, err := c.baseOptions()
 	if err != nil {
 		return nil, err
@@ -85,6 +93,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if err := c.prepare(ctx, base); err != nil {
 		return nil, err
 	}
+	c.lease = newLease(leaseOptions{
+		group: o.Config.Group, instance: o.Config.InstanceID, session: o.Config.SessionTimeout, replaced: c.found,
+	})
 	c.kgo, err = kgo.NewClient(append(base, c.groupOptions()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -93,9 +104,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	c.admin = kadm.NewClient(c.kgo)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	c.lease = startLease(background, leaseOptions{
-		client: c.kgo, group: o.Config.Group, instance: o.Config.InstanceID, session: o.Config.SessionTimeout,
-	})
+	c.lease.start(background, c.kgo)
 	return c, nil
 }
 

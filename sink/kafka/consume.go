@@ -30,9 +30,13 @@ func (p *Partition) Len() int { return len(p.records) }
 // in; no partition comes or goes before. position tells where a partition
 // stands, for the message when its offset is lost.
 func (c *Client) Poll(ctx context.Context, limit int, position func(model.TopicPartition) int64) (*Polled, error) {
-	fetches := c.kgo.PollRecords(ctx, limit)
+	fetches := c.poll(ctx, limit)
 	if fetches.IsClientClosed() {
 		return nil, kgo.ErrClientClosed
+	}
+	if c.Replaced() {
+		// What was polled belongs to an assignment that is over.
+		return &Polled{}, c.beginAnew(ctx)
 	}
 	var fault error
 	fetches.EachError(func(topic string, partition int32, err error) {
@@ -41,6 +45,19 @@ func (c *Client) Poll(ctx context.Context, limit int, position func(model.TopicP
 		}
 	})
 	return &Polled{fetches}, fault
+}
+
+// poll polls until there are records, or until what is assigned must begin anew.
+func (c *Client) poll(ctx context.Context, limit int) kgo.Fetches {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c.mu.Lock()
+	c.stopPoll = stop
+	if c.replaced {
+		stop()
+	}
+	c.mu.Unlock()
+	return c.kgo.PollRecords(ctx, limit)
 }
 
 // fetchError handles one error of a poll; it returns those that must stop the program.

@@ -24,24 +24,30 @@ type lease struct {
 	kick    chan struct{}
 
 	mu      sync.Mutex
+	member  string // who holds it; empty while nothing is assigned
 	until   time.Time
 	renewed chan struct{} // closed and replaced when the lease becomes valid
 }
 
 type leaseOptions struct {
-	client          *kgo.Client
 	group, instance string
 	session         time.Duration
+	// replaced is called when the member that holds the lease is another one than before
+	// although nothing was reported as lost.
+	replaced func()
 }
 
 // leaseBeats is how many times the lease is renewed in a session timeout: a lost
 // answer or two must not stop the sending.
 const leaseBeats = 6
 
-func startLease(ctx context.Context, o leaseOptions) *lease {
-	l := &lease{options: o, kick: make(chan struct{}, 1), renewed: make(chan struct{})}
-	l.done.Go(func() { l.keep(ctx) })
-	return l
+func newLease(o leaseOptions) *lease {
+	return &lease{options: o, kick: make(chan struct{}, 1), renewed: make(chan struct{})}
+}
+
+// start renews the lease until the context ends.
+func (l *lease) start(ctx context.Context, client *kgo.Client) {
+	l.done.Go(func() { l.keep(ctx, client) })
 }
 
 func (l *lease) wait() { l.done.Wait() }
@@ -54,11 +60,11 @@ func (l *lease) now() {
 	}
 }
 
-func (l *lease) keep(ctx context.Context) {
+func (l *lease) keep(ctx context.Context, client *kgo.Client) {
 	beat := time.NewTicker(max(l.options.session/leaseBeats, time.Millisecond))
 	defer beat.Stop()
 	for {
-		l.renew(ctx)
+		l.renew(ctx, client)
 		select {
 		case <-ctx.Done():
 			return
@@ -68,8 +74,8 @@ func (l *lease) keep(ctx context.Context) {
 	}
 }
 
-func (l *lease) renew(ctx context.Context) {
-	member, generation := l.options.client.GroupMetadata()
+func (l *lease) renew(ctx context.Context, client *kgo.Client) {
+	member, generation := client.GroupMetadata()
 	if generation < 0 || member == "" {
 		return
 	}
@@ -81,13 +87,13 @@ func (l *lease) renew(ctx context.Context) {
 	sent := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, l.options.session)
 	defer cancel()
-	resp, err := req.RequestWith(ctx, l.options.client)
+	resp, err := req.RequestWith(ctx, client)
 	if err != nil {
 		return // the lease runs out by itself
 	}
 	switch kerr.ErrorForCode(resp.ErrorCode) {
 	case nil:
-		l.extend(sent.Add(l.options.session))
+		l.hold(member, sent.Add(l.options.session))
 	case kerr.UnknownMemberID, kerr.FencedInstanceID:
 		l.extend(time.Time{}) // replaced, or expelled: at once
 	default:
@@ -95,6 +101,34 @@ func (l *lease) renew(ctx context.Context) {
 		// stands, but is not prolonged. A member that is asked to join again and does
 		// not is given up sooner than its session would end.
 	}
+}
+
+// hold prolongs the lease of a member.
+//
+// A process that is frozen while it waits for its join can wake up expelled and join
+// again as a new member, and the client then keeps its partitions without a word
+// if the new assignment has them too. In between they were another member's, which has sent
+// newer writes: the lease is not given to the new member before everything that
+// it holds is begun anew.
+func (l *lease) hold(member string, until time.Time) {
+	l.mu.Lock()
+	other := l.member != "" && l.member != member
+	if !other {
+		l.member = member
+	}
+	l.mu.Unlock()
+	if other {
+		l.options.replaced()
+		return
+	}
+	l.extend(until)
+}
+
+// begin forgets who holds the lease: nothing is assigned, or all of it begins anew.
+func (l *lease) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.member = ""
 }
 
 func (l *lease) extend(until time.Time) {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"math"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ const MaxMetadata = 4096
 // prefix marks metadata as ours and names its version.
 const prefix = "ampersink1:"
 
-// maxPayload is what fits behind the prefix in base64.
-const maxPayload = (MaxMetadata - len(prefix)) * 3 / 4
+// maxPayload is what fits behind the prefix in base64, the checksum aside.
+const maxPayload = (MaxMetadata-len(prefix))*3/4 - crc32.Size
 
 // runBytes is what a run takes in the payload: a gap and a length below 16,384
 // at two bytes each, and the number of a set.
@@ -74,9 +75,9 @@ func (t *Tracker) doneRuns() []run {
 		switch {
 		case !r.marked():
 		case i > 0 && live[i-1].same(r):
-			runs[len(runs)-1].last = r.offset
+			runs[len(runs)-1].last = r.last
 		default:
-			n := run{first: r.offset, last: r.offset}
+			n := run{first: r.offset, last: r.last}
 			r.done(func(name model.WriteName) { n.set = append(n.set, name) })
 			slices.Sort(n.set)
 			runs = append(runs, n)
@@ -93,6 +94,10 @@ func (t *Tracker) doneRuns() []run {
 
 // encode writes runs above base as text, as many as fit, and returns the last
 // offset up to which everything is covered.
+//
+// A checksum over the base and the payload comes first: metadata that was damaged, or
+// that a tool carried over to another offset (MirrorMaker's offset sync, a reset), would
+// otherwise mark writes as done that nobody did.
 //
 // Payload: the number of sets; each set as the number of its names and the names
 // (4 bytes each); then the runs, each as the gap behind the one before (the
@@ -136,7 +141,14 @@ func encode(base int64, runs []run) (text string, covered int64) {
 			payload = binary.LittleEndian.AppendUint32(payload, uint32(name))
 		}
 	}
-	return prefix + base64.RawStdEncoding.EncodeToString(append(payload, body...)), covered
+	payload = append(payload, body...)
+	sum := binary.LittleEndian.AppendUint32(nil, checksum(base, payload))
+	return prefix + base64.RawStdEncoding.EncodeToString(append(sum, payload...)), covered
+}
+
+func checksum(base int64, payload []byte) uint32 {
+	sum := crc32.ChecksumIEEE(binary.LittleEndian.AppendUint64(nil, uint64(base)))
+	return crc32.Update(sum, crc32.IEEETable, payload)
 }
 
 var errMetadata = errors.New("the commit's metadata is not readable")
@@ -147,10 +159,19 @@ func decode(base int64, text string) ([]run, error) {
 	if !ours {
 		return nil, nil
 	}
-	payload, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(raw) < crc32.Size {
 		return nil, errMetadata
 	}
+	payload := raw[crc32.Size:]
+	if binary.LittleEndian.Uint32(raw) != checksum(base, payload) {
+		return nil, errMetadata
+	}
+	return parse(base, payload)
+}
+
+// parse reads a payload.
+func parse(base int64, payload []byte) ([]run, error) {
 	d := decoder{rest: payload}
 	sets := make([][]model.WriteName, 0, 4)
 	for range d.count() {

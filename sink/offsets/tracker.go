@@ -16,12 +16,18 @@ type Tracker struct {
 	restored []run    // from the metadata of the commit that this assignment began with
 	runs     int      // runs of done records above the low mark
 	open     int      // open writes
+	tidyAt   int      // live records at which it is worth while to look for finished ones
 }
 
+// firstTidy is how many live records there are before finished ones among them are
+// joined: what a lane or two keep in flight.
+const firstTidy = 1024
+
 // record is a polled record with at least one open write, or with done ones
-// above an open one.
+// above an open one; or neighbours that are finished alike, joined.
 type record struct {
 	offset int64
+	last   int64 // offset of the last one joined; that of the record itself, mostly
 	epoch  int32
 	open   int32
 	first  mark
@@ -38,7 +44,7 @@ type mark struct {
 // it. Metadata that is not ours, or of an unknown version, is ignored: then
 // those writes are sent again, which is the harmless side.
 func New(committed int64, metadata string) *Tracker {
-	t := &Tracker{next: -1, epoch: -1}
+	t := &Tracker{next: -1, epoch: -1, tidyAt: firstTidy}
 	if committed >= 0 {
 		t.next = committed
 		t.restored, _ = decode(committed, metadata)
@@ -62,9 +68,12 @@ func (t *Tracker) Begin(offset int64, leaderEpoch int32, first model.WriteName, 
 	if offset < t.next {
 		return false
 	}
-	r := record{offset: offset, epoch: leaderEpoch, open: int32(1 + len(more)), first: mark{name: first}}
+	r := record{offset: offset, last: offset, epoch: leaderEpoch, open: int32(1 + len(more)), first: mark{name: first}}
 	for _, name := range more {
 		r.more = append(r.more, mark{name: name})
+	}
+	if t.Window() >= t.tidyAt {
+		t.tidy()
 	}
 	t.records = append(t.records, r)
 	t.open += int(r.open)
@@ -126,6 +135,25 @@ func (t *Tracker) advance() {
 	}
 }
 
+// tidy joins neighbours that are finished alike, so that one write that stays open
+// while its partition goes on does not cost memory for each record above it. What is
+// left is open, which the caller bounds, or a run, which Full bounds.
+func (t *Tracker) tidy() {
+	live := t.records[t.head:]
+	kept := t.records[:0]
+	for i := range live {
+		r := live[i]
+		if n := len(kept); n > 0 && r.open == 0 && kept[n-1].same(&r) {
+			kept[n-1].last, kept[n-1].epoch = r.last, r.epoch
+			continue
+		}
+		kept = append(kept, r)
+	}
+	clear(t.records[len(kept):])
+	t.records, t.head = kept, 0
+	t.tidyAt = max(firstTidy, 2*len(kept))
+}
+
 // starts is 1 when a run of done records begins at live[i], else 0.
 func (t *Tracker) starts(live []record, i int) int {
 	if i >= len(live) || !live[i].marked() || i > 0 && live[i-1].same(&live[i]) {
@@ -146,11 +174,11 @@ func (t *Tracker) Low() (offset int64, leaderEpoch int32) {
 // Next returns the offset that is polled next, -1 when unknown.
 func (t *Tracker) Next() int64 { return t.next }
 
-// Open returns the number of open writes, and Window that of records from the
-// low mark up.
+// Open returns the number of open writes.
 func (t *Tracker) Open() int { return t.open }
 
-// Window returns the number of records from the low mark up.
+// Window returns the number of records that are kept from the low mark up: finished
+// neighbours may count as one.
 func (t *Tracker) Window() int { return len(t.records) - t.head }
 
 func (r *record) mark(name model.WriteName) *mark {

@@ -1,0 +1,111 @@
+//go:build synctests
+
+package sim_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestABrokenSinkIsFound breaks the program in one place each, by compiling
+// another text of one file, and expects the simulation to see it and to call it by its
+// name: a validator that was never seen to fail is not a validator.
+func TestABrokenSinkIsFound(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []struct{ name, file, sound, broken, found string }{
+		{
+			"early commit", "sink/offsets/tracker.go",
+			"	if t.head < len(t.records) {\n		return t.records[t.head].offset, t.epoch\n	}\n	return t.next, t.epoch",
+			"	return t.next, t.epoch", "lost: ",
+		},
+		{
+			"blind resend of a create", "sink/settle.go",
+			"if w.Type != model.Create || s.config.InDoubt == config.InDoubtResend {", "if true {", "sent twice: ",
+		},
+		{
+			"no lease", "sink/kafka/lease.go",
+			"return now.Before(l.until)", "return true", "backwards: ",
+		},
+		{
+			"a record that is read again sent beside its request", "sink/intake.go",
+			"case part.meet(id, attached):", "case part.meet(id, attached) && false:", "",
+		},
+		{
+			"a dropped innocent", "sink/settle.go",
+			"return again[o.Again], model.Fate{}",
+			"if o.Again == model.Innocent || o.Again == model.Halved {\n			return batching.Settle, model.Fate{Kind: model.Written}\n		}\n		return again[o.Again], model.Fate{}", "lost: ",
+		},
+		{
+			"a successor sent too early", "sink/settle.go",
+			"s.commits.settled(p, w)", "s.sched.Durable(w.Conflicts, time.Now())", "backwards: ",
+		},
+		{
+			"an answer that is not understood taken for written", "sink/settle.go",
+			"	if w.Type != model.Create ||", "	if o.Kind == model.Unknown {\n		return batching.Settle, model.Fate{Kind: model.Written}\n	}\n	if w.Type != model.Create ||", "lost: ",
+		},
+		{
+			"sent again while the partition leaves", "sink/settle.go",
+			"return s.closed || s.parts[w.Source.TopicPartition].leaving", "return false", "",
+		},
+		{
+			"offsets moved before the dead letter is acknowledged", "sink/letters.go",
+			"	l.pending[x.id] = x\n	l.queue = append(l.queue, x)\n	l.wake()", "	go func() { s := l.sink; s.mu.Lock(); defer s.mu.Unlock(); x.acknowledged() }()", "lost: ",
+		},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			out := runBroken(t, root, b.file, b.sound, b.broken)
+			if !strings.Contains(out, "--- FAIL: TestSimulation") && !strings.Contains(out, "panic: BUG") {
+				t.Fatalf("nothing is found:\n%s", tail(out))
+			}
+			if b.found != "" && !strings.Contains(out, b.found) {
+				t.Errorf("it is not called %q:\n%s", b.found, tail(out))
+			}
+		})
+	}
+}
+
+// runBroken runs the simulation with a file of the program replaced.
+func runBroken(t *testing.T, root, file, sound, broken string) string {
+	t.Helper()
+	path := filepath.Join(root, file)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), sound); n != 1 {
+		t.Fatalf("%s holds what is to be broken %d times: bring this test up to date", file, n)
+	}
+	dir := t.TempDir()
+	replaced := filepath.Join(dir, "replaced.go")
+	if err := os.WriteFile(replaced, []byte(strings.Replace(string(text), sound, broken, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: replaced}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-tags", "synctests", "-overlay", list, "-count=1", "-timeout", "5m",
+		"-run", "^TestSimulation$", ".", "-sim.seeds", "150", "-sim.trace", dir)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return string(out)
+	}
+	if strings.Contains(string(out), "[build failed]") {
+		t.Fatalf("what is broken does not compile:\n%s", out)
+	}
+	return string(out)
+}
+
+func tail(s string) string { return s[max(0, len(s)-3000):] }
