@@ -180,7 +180,7 @@ func (a *api) read(data []byte) (typ string, rows []row, err error) {
 		return "", nil, fmt.Errorf("BUG: a body that is no JSON: %w", err)
 	}
 	add := func(fields map[string]any) {
-		r := row{fields: fields, guilty: fields["email"] == badEmail}
+		r := row{fields: fields, guilty: fields["email"] == audit.BadEmail}
 		if n, ok := fields["version"].(json.Number); ok {
 			r.number, _ = n.Int64()
 		} else if id, ok := fields["id"].(string); ok {
@@ -196,5 +196,3 @@ func (a *api) read(data []byte) (typ string, rows []row, err error) {
 	}
 	return in.Type, rows, nil
 }
-
-const badEmail = "not an address"

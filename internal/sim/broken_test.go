@@ -35,10 +35,6 @@ func TestABrokenSinkIsFound(t *testing.T) {
 			"return now.Before(l.until)", "return true", "backwards: ",
 		},
 		{
-			"a record that is read again sent beside its request", "sink/intake.go",
-			"case part.meet(id, attached):", "case part.meet(id, attached) && false:", "",
-		},
-		{
 			"a dropped innocent", "sink/settle.go",
 			"return again[o.Again], model.Fate{}",
 			"if o.Again == model.Innocent || o.Again == model.Halved {\n			return batching.Settle, model.Fate{Kind: model.Written}\n		}\n		return again[o.Again], model.Fate{}", "lost: ",

@@ -127,8 +127,8 @@ func (w *world) settle() {
 func (w *world) act() {
 	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
 	switch p := w.random.IntN(100); {
-	case p < 30 || len(w.stream.events) == 0:
-		w.stream.produce(1 + w.random.IntN(120))
+	case p < 30 || len(w.stream.Events()) == 0:
+		w.produce(1 + w.random.IntN(120))
 	case p < 42:
 		w.counts.crashes++
 		w.crash(m())
@@ -141,7 +141,7 @@ func (w *world) act() {
 	case p < 53:
 		// In the middle of its work, for longer than its session: what it had begun to
 		// send is another member's when it wakes.
-		w.stream.produce(60 + w.random.IntN(120))
+		w.produce(60 + w.random.IntN(120))
 		time.Sleep(time.Duration(w.random.IntN(500)) * time.Millisecond)
 		w.counts.freezes++
 		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
@@ -233,7 +233,7 @@ func (w *world) calm() {
 
 // judge stops everybody and judges what is left.
 func (w *world) judge() *audit.Report {
-	run := &audit.Run{Events: w.stream.events, Behind: w.behind()}
+	run := &audit.Run{Events: w.stream.Events(), Behind: w.behind()}
 	for _, m := range w.members {
 		m.stop()
 	}
@@ -246,7 +246,11 @@ func (w *world) judge() *audit.Report {
 	time.Sleep(time.Minute) // what was given up and is applied late
 	for _, topic := range w.topics {
 		if w.kafka.Cluster.TopicInfo(topic+".dead") != nil {
-			run.Letters = append(run.Letters, letters(w.t, w.kafka.ReadAll(w.t, topic+".dead"))...)
+			letters, err := audit.ReadLetters(w.kafka.ReadAll(w.t, topic+".dead"))
+			if err != nil {
+				w.t.Errorf("a dead letter that cannot be read: %v", err)
+			}
+			run.Letters = append(run.Letters, letters...)
 		}
 	}
 	w.api.mu.Lock()

@@ -35,7 +35,7 @@ type world struct {
 	trace  *trace
 	kafka  *kafkatest.Fake
 	api    *api
-	stream *stream
+	stream *audit.Stream
 	topics []string
 
 	eager, static bool
@@ -74,17 +74,31 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), trace: newTrace()}
 	w.kafka = kafkatest.NewVirtual(t, kfake.NumBrokers(nodes))
 	w.api = &api{
-		trace: w.trace, random: rand.New(rand.NewPCG(seed, 2)), deletes: make(map[string]int64),
+		trace: w.trace, random: rand.New(rand.NewPCG(seed, 2)),
 		faults: make(map[fault]int), latency: time.Duration(5+w.random.IntN(400)) * time.Millisecond,
 	}
 	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
+	o := audit.StreamOptions{Seed: seed}
 	for i := range 1 + w.random.IntN(2) {
-		topic := fmt.Sprintf("shop.%d", i)
-		w.kafka.CreateTopic(t, topic, int32(1+w.random.IntN(4)), nil)
-		w.topics = append(w.topics, topic)
+		o.Topics = append(o.Topics, fmt.Sprintf("shop.%d", i))
+		o.Partitions = append(o.Partitions, int32(1+w.random.IntN(4)))
+		w.kafka.CreateTopic(t, o.Topics[i], o.Partitions[i], nil)
 	}
-	w.stream = newStream(w)
+	for row := range 5 + w.random.IntN(60) {
+		o.IDs = append(o.IDs, fmt.Sprint(9000+row))
+	}
+	w.topics, w.stream = o.Topics, audit.NewStream(o)
+	w.api.deletes = w.stream.Deletes
 	return w
+}
+
+// produce appends n events to the topics.
+func (w *world) produce(n int) {
+	w.api.mu.Lock() // which reads the stream's deletes
+	records := w.stream.Make(n)
+	w.api.mu.Unlock()
+	w.trace.add("%d events are produced", n)
+	w.kafka.ProduceTo(w.t, records...)
 }
 
 func (w *world) config(slot int) *config.Config {

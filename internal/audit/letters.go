@@ -1,19 +1,17 @@
-//go:build synctests
-
-package sim_test
+package audit
 
 import (
-	"testing"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ampersink/ampersink/internal/audit"
 	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink/deadletter"
 )
 
-// letters reads dead letters as the program that replays them would.
-func letters(t *testing.T, records []*kgo.Record) (all []audit.Letter) {
+// ReadLetters reads the records of dead-letter topics as a program that replays them would.
+func ReadLetters(records []*kgo.Record) ([]Letter, error) {
+	letters := make([]Letter, 0, len(records))
 	for _, r := range records {
 		record := &model.Record{
 			TopicPartition: model.TopicPartition{Topic: r.Topic, Partition: r.Partition}, Offset: r.Offset, Key: r.Key, Value: r.Value,
@@ -23,12 +21,11 @@ func letters(t *testing.T, records []*kgo.Record) (all []audit.Letter) {
 		}
 		l, err := deadletter.Decode(record)
 		if err != nil {
-			t.Errorf("a dead letter that cannot be read: %v", err)
-			continue
+			return nil, fmt.Errorf("%s/%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
-		all = append(all, audit.Letter{
-			Position: audit.Position{TopicPartition: l.Record.TopicPartition, Offset: l.Record.Offset}, Code: l.Reason.Code,
+		letters = append(letters, Letter{
+			Position: Position{TopicPartition: l.Record.TopicPartition, Offset: l.Record.Offset}, Code: l.Reason.Code,
 		})
 	}
-	return all
+	return letters, nil
 }
