@@ -218,6 +218,19 @@ func (e *Endpoint) Committed(tb testing.TB, group string) map[string]map[int32]C
 	return commits
 }
 
+// HasTopic reports whether the topic is there.
+func (e *Endpoint) HasTopic(tb testing.TB, topic string) (there bool) {
+	tb.Helper()
+	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
+		details, err := admin.ListTopics(ctx, topic)
+		if err != nil {
+			tb.Fatalf("kafkatest: look up topic %s: %v", topic, err)
+		}
+		there = details.Has(topic) && details[topic].Err == nil
+	})
+	return there
+}
+
 // EndOffsets returns the next offset of each partition, transaction markers
 // counted: what a group that has read everything ends with.
 func (e *Endpoint) EndOffsets(tb testing.TB, topic string) map[int32]int64 {
