@@ -87,6 +87,8 @@ func (s assignments) Positioned(p model.TopicPartition, committed int64, metadat
 	}
 	part.tracker = offsets.New(committed, metadata)
 	part.committed = kafka.Commit{Offset: committed, Metadata: metadata}
+	s.log.Debug().Str("topic", p.Topic).Int32("partition", p.Partition).Int64("committed", committed).
+		Int("done_above", part.tracker.Restored()).Msg("partition positioned")
 }
 
 // Revoked implements kafka.Group.

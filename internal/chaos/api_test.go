@@ -27,6 +27,9 @@ func newAPI(t *testing.T, seed uint64) *api {
 	s, err := sandbox.New(sandbox.Options{
 		CRM: sandbox.HubSpot, APIKey: "key", Latency: 20 * time.Millisecond, Rand: rand.New(rand.NewPCG(seed, 2)),
 		Observe: a.observe,
+		// Without its unique address: a create that a killed process had sent is then
+		// repeated by its successor, which is counted, instead of being refused as a conflict.
+		Objects: map[string]sandbox.ObjectRules{"contact": {Email: []string{"email"}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package sim_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -117,6 +118,12 @@ func (w *world) settle() {
 			// pending, as Kafka does: a rebalance is what rids the group of it.
 			nudge = deadline
 			w.join()
+		}
+	}
+	if len(w.behind()) > 0 {
+		for _, m := range w.members {
+			status, _ := json.Marshal(m.sink.Status())
+			w.trace.add("%s does not come to the end: %s", m.name, status)
 		}
 	}
 	info := w.kafka.Cluster.GroupInfo(group)

@@ -66,6 +66,7 @@ type member struct {
 	name string
 	slot int // its static identity
 	link *link
+	sink *sink.Sink
 	stop context.CancelFunc
 	done chan error
 }
@@ -157,7 +158,7 @@ func (w *world) join() {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	m.stop = stop
+	m.sink, m.stop = s, stop
 	w.members = append(w.members, m)
 	w.ended.Go(func() {
 		err := s.Run(ctx)
@@ -169,6 +170,10 @@ func (w *world) join() {
 // leave stops a process as SIGTERM does, without waiting for it.
 func (w *world) leave(m *member) {
 	w.trace.add("%s is asked to stop", m.name)
+	if w.static {
+		// Its successor may take its identity while it drains, and with it its partitions.
+		w.disturb(m.name, time.Now(), time.Now().Add(time.Minute))
+	}
 	m.stop()
 	w.forget(m)
 }

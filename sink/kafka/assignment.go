@@ -20,10 +20,16 @@ func (c *Client) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32
 }
 
 func (c *Client) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
-	if ps := partitions(m); len(ps) > 0 {
-		c.options.Group.Revoked(ctx, ps)
-		c.hold(ps, false)
+	ps := partitions(m)
+	if len(ps) == 0 {
+		return
 	}
+	if member, _ := c.kgo.GroupMetadata(); c.lease.heldBy(member) {
+		c.options.Group.Revoked(ctx, ps)
+	} else {
+		c.options.Group.Lost(ps) // they were another member's meanwhile (see lease.hold)
+	}
+	c.hold(ps, false)
 }
 
 func (c *Client) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {

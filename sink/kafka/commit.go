@@ -20,6 +20,8 @@ type Commit struct {
 	Metadata    string
 }
 
+var errReplaced = errors.New("this member was expelled and has joined again as another one: what it holds begins anew")
+
 // Commit commits and waits for the answer. It returns the error of each
 // partition that was not committed; those that are absent are durable. During a
 // revocation, final must be set: then nothing cancels the commit.
@@ -32,6 +34,9 @@ func (c *Client) Commit(ctx context.Context, commits map[model.TopicPartition]Co
 		offsets[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: commit.LeaderEpoch, Offset: commit.Offset}
 	}
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		if !c.lease.heldBy(req.MemberID) {
+			return errReplaced // the brokers would take it, and others' newer commits would be undone
+		}
 		addMetadata(req, commits)
 		return nil
 	})

@@ -124,6 +124,13 @@ func (l *lease) hold(member string, until time.Time) {
 	l.extend(until)
 }
 
+// heldBy reports whether the lease is that member's, or nobody's yet.
+func (l *lease) heldBy(member string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.member == "" || l.member == member
+}
+
 // begin forgets who holds the lease: nothing is assigned, or all of it begins anew.
 func (l *lease) begin() {
 	l.mu.Lock()

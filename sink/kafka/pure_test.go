@@ -272,6 +272,11 @@ func TestTheGroupIsToldOfChangesAndOfNothingElse(t *testing.T) {
 	t.Parallel()
 	g := &revocable{}
 	c := &Client{options: Options{Group: g}, held: make(map[model.TopicPartition]bool), lease: &lease{kick: make(chan struct{}, 1), renewed: make(chan struct{})}}
+	var err error
+	if c.kgo, err = kgo.NewClient(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.kgo.Close()
 	one := map[string][]int32{"t": {1}}
 	c.lease.extend(time.Now().Add(time.Hour))
 	c.assigned(t.Context(), nil, nil) // nothing is new: the rest of a cooperative rebalance
