@@ -1,9 +1,10 @@
 # One static binary and the authorities that it trusts, nothing else: no shell, no
 # package manager. It runs as nobody in particular and writes no file, so that the
 # root file system can be read-only.
-ARG GO_VERSION=1.26
+# Another Go image (a mirror's, say) goes in by --build-arg GO_IMAGE=...
+ARG GO_IMAGE=golang:1.26
 
-FROM golang:${GO_VERSION} AS build
+FROM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -12,7 +13,7 @@ ARG VERSION=unknown
 ARG TARGETOS
 ARG TARGETARCH
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /out/ampersink ./cmd/ampersink
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=${VERSION}" -o /out/ampersink ./cmd/ampersink
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

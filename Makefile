@@ -6,7 +6,7 @@ IMAGE ?= ampersink:$(VERSION)
 .PHONY: build test race virtual real lint format bench demo ci image up down clean
 
 build: ## bin/ampersink, static
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ampersink ./cmd/ampersink
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/ampersink ./cmd/ampersink
 
 test: ## everything that needs no service
 	go test ./...

@@ -147,8 +147,8 @@ func TestABacklogOfMixedTypesFillsItsBatches(t *testing.T) {
 	for sent < writes {
 		flying := b.all()
 		if len(flying) == 0 {
-			at, any := b.sched.Wake()
-			if !any {
+			at, some := b.sched.Wake()
+			if !some {
 				t.Fatalf("%d of %d writes went and nothing is due", sent, writes)
 			}
 			b.now = at
@@ -233,7 +233,7 @@ func TestRequestsAreBoundedOverAllLanes(t *testing.T) {
 	if len(flying) != 5 {
 		t.Fatalf("%d requests go, expected 5", len(flying))
 	}
-	if _, any := b.sched.Wake(); any {
+	if _, some := b.sched.Wake(); some {
 		t.Fatal("time alone lets nothing go while every slot is taken")
 	}
 	b.written(flying[0], true)

@@ -126,8 +126,8 @@ func (b *bench) written(got *batching.Batch, durable bool) {
 // wakes expects that time alone makes something ready at that delay from now.
 func (b *bench) wakes(in time.Duration) {
 	b.tb.Helper()
-	at, any := b.sched.Wake()
-	if !any {
+	at, some := b.sched.Wake()
+	if !some {
 		b.tb.Fatalf("nothing is due by time alone, expected in %s", in)
 	}
 	if got := at.Sub(b.now); got != in {

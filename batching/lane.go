@@ -120,7 +120,7 @@ func (l *lane) passOver() time.Duration { return max(4*l.settings.Linger, time.S
 
 // lingers returns when the oldest ready write has waited long enough: the one that
 // choose looks at, whatever arrived before it and was put behind it since.
-func (l *lane) lingers() (at time.Time, any bool) {
+func (l *lane) lingers() (at time.Time, some bool) {
 	var oldest *Entry
 	for t := model.Create; t < model.Types; t++ {
 		if q := l.ready[t].heap; len(q) > 0 && (oldest == nil || q[0].seq < oldest.seq) {

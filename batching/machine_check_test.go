@@ -173,7 +173,7 @@ func (m *machine) finale(t *rapid.T) {
 		}
 		m.pump(t)
 		m.check(t)
-		if at, any := m.sched.Wake(); len(m.flying) == 0 && any && at.After(m.now) {
+		if at, some := m.sched.Wake(); len(m.flying) == 0 && some && at.After(m.now) {
 			m.now = at
 			m.pump(t)
 		}

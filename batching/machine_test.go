@@ -30,7 +30,6 @@ type tracked struct {
 	partition int32
 	added     time.Time
 	fate      fateOf
-	undecided bool      // its keys are free, and its type is being looked up
 	notBefore time.Time // it waits for a backoff of its own
 	again     bool      // it is in a set that goes again at once
 	failures  int       // of its requests: from the third on the scheduler may single it out
@@ -121,7 +120,7 @@ func (m *machine) add(t *rapid.T) {
 		var p model.Packer
 		p.Begin(&r)
 		p.Finish(&r, &s.Kept)
-		w := &s.Write
+		w := &s.Write //nolint:govet // it is read as the entry's
 		*w = model.Write{
 			Source: &s.Kept, Destination: rapid.SampledFrom(destinations()).Draw(t, "destination"),
 			Want:   rapid.SampledFrom([]model.Type{model.Create, model.Update, model.Delete}).Draw(t, "want"),
@@ -224,7 +223,7 @@ func (m *machine) inFlight(d model.Destination) (n int) {
 }
 
 func (m *machine) pass(t *rapid.T) {
-	if at, any := m.sched.Wake(); any && at.After(m.now) && rapid.Bool().Draw(t, "until due") {
+	if at, some := m.sched.Wake(); some && at.After(m.now) && rapid.Bool().Draw(t, "until due") {
 		m.now = at
 	} else {
 		m.now = m.now.Add(time.Duration(rapid.Int64Range(0, int64(300*time.Millisecond)).Draw(t, "time")))
@@ -306,7 +305,7 @@ func (m *machine) back(r *request, then []batching.Then, v batching.Verdict) {
 	m.sched.Finish(r.batch, then, v, m.now)
 	for _, h := range later {
 		if !slices.ContainsFunc(m.sched.Holds(), func(now batching.Hold) bool { return now.Scope == h.Scope && now.Since.Equal(h.Since) }) {
-			m.t.Fatalf("%s is not paused any more, by a request that left before it was", h.Scope)
+			m.t.Fatalf("%s is not paused some more, by a request that left before it was", h.Scope)
 		}
 	}
 }

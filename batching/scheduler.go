@@ -147,8 +147,8 @@ func (s *Scheduler) consider(l *lane, now time.Time) {
 	if l.inFlight >= l.settings.InFlight {
 		return // looked at again when a request comes back
 	}
-	switch at, any := l.lingers(); {
-	case !any:
+	switch at, some := l.lingers(); {
+	case !some:
 	case l.due.IsZero():
 		l.due = at
 		heap.Push(&s.due, l)
@@ -208,10 +208,10 @@ func (s *Scheduler) elapse(now time.Time) {
 }
 
 // Wake returns when Next may have something by the passing of time alone.
-func (s *Scheduler) Wake() (at time.Time, any bool) {
+func (s *Scheduler) Wake() (at time.Time, some bool) {
 	sooner := func(t time.Time) {
-		if !any || t.Before(at) {
-			at, any = t, true
+		if !some || t.Before(at) {
+			at, some = t, true
 		}
 	}
 	if s.requests >= s.config.Requests {
@@ -228,7 +228,7 @@ func (s *Scheduler) Wake() (at time.Time, any bool) {
 			sooner(p.next)
 		}
 	}
-	return at, any
+	return at, some
 }
 
 // WantsDurable reports whether a write waits for the completion of an earlier

@@ -165,21 +165,21 @@ func TestWritesOwnTheirBytes(t *testing.T) {
 	value := debeziumEvent("c", "null", `{"crm_id":"501","email":"a@b.c","tenant":"acme","attrs":"{\"plan\":\"pro\"}","links":"[1]"}`)
 	r := record(testKey, value, "h", "v")
 	items := m.Map(r, nil)
-	print := func() string {
+	shown := func() string {
 		s := showAll(items)
 		for _, it := range items {
 			s += fmt.Sprintf("\n%v %v", it.Write.Destination, it.Write.Source.Record())
 		}
 		return s
 	}
-	before := print()
+	before := shown()
 	for _, b := range [][]byte{r.Key, r.Value, r.Headers[0].Value} {
 		for i := range b {
 			b[i] = '#'
 		}
 	}
 	m.Map(record(`{"id":8}`, strings.ReplaceAll(value, "acme", "emca")), nil)
-	if after := print(); after != before {
+	if after := shown(); after != before {
 		t.Errorf("changed with the buffer:\n%s\n%s", before, after)
 	}
 }

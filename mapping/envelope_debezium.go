@@ -120,7 +120,7 @@ func debeziumOp(word []byte) op {
 // events, which reach a route by a regular expression, or no envelope at all.
 func withoutOp(in *input, root int32) *model.Reason {
 	has := func(name string) bool { return in.value.find(root, name) != 0 }
-	what := ""
+	var what string
 	switch {
 	case has("ddl") || has("tableChanges"):
 		what = "a schema change"

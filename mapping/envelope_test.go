@@ -211,7 +211,7 @@ func TestPlainOperations(t *testing.T) {
 		"c create insert i C INSERT": testCreate, "u update Update": testUpdate,
 		"d delete DELETE": "delete id=501", "r read snapshot Snapshot": testCreate,
 	} {
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			rows = append(rows, mapped{name: "word " + w, edit: byField, key: testKey, value: row(`"` + w + `"`), want: want})
 		}
 	}

@@ -87,7 +87,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		if took, size := int64(mapped.TotalAlloc-before.TotalAlloc), int64(len(r.Value)+len(r.Key)); took > 20*size {
 			t.Errorf("%s: %d bytes allocated for a record of %d: %.80s", name, took, size, showAll(items))
 		}
-		items = nil
+		clear(items)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 4<<20 {

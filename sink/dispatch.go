@@ -37,15 +37,15 @@ func (s *Sink) keepTime(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
-		at, any := s.sched.Wake()
+		at, some := s.sched.Wake()
 		if s.closed || !s.kafka.LeaseValid() {
-			any = false // nothing may go, however long it is due: the lease's return wakes us
+			some = false // nothing may go, however long it is due: the lease's return wakes us
 		}
-		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!any || look.Before(at)) {
-			at, any = look, true
+		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!some || look.Before(at)) {
+			at, some = look, true
 		}
 		s.mu.Unlock()
-		if any {
+		if some {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()

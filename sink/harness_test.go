@@ -177,7 +177,8 @@ func start(t testing.TB, o sink.Options) *running {
 	t.Cleanup(func() {
 		stop()
 		select {
-		case <-r.done:
+		case err := <-r.done:
+			r.done <- err
 		case <-time.After(60 * time.Second):
 			t.Error("the sink did not stop")
 		}

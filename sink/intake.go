@@ -116,14 +116,14 @@ func (s *Sink) admit(p *kafka.Partition, records []mapped) {
 	}
 	part.end = p.End
 	for i := range records {
-		s.admitRecord(p.TopicPartition, part, &records[i], now)
+		s.admitRecord(part, &records[i], now)
 	}
 	s.pump()
 	s.flow(p.TopicPartition, part)
 	s.share(now)
 }
 
-func (s *Sink) admitRecord(tp model.TopicPartition, part *partition, m *mapped, now time.Time) {
+func (s *Sink) admitRecord(part *partition, m *mapped, now time.Time) {
 	t := part.tracker
 	if m.control {
 		t.Pass(m.offset, m.epoch)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink/deadletter"
@@ -142,7 +144,7 @@ func (l *letters) run(ctx context.Context) {
 		for x := l.next(); x != nil; x = l.next() {
 			l.send(ctx, x)
 		}
-		if at, any := l.earliest(); any {
+		if at, some := l.earliest(); some {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
@@ -173,15 +175,15 @@ func (l *letters) next() *letter {
 	return nil
 }
 
-func (l *letters) earliest() (at time.Time, any bool) {
+func (l *letters) earliest() (at time.Time, some bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, x := range l.queue {
-		if !any || x.due.Before(at) {
-			at, any = x.due, true
+		if !some || x.due.Before(at) {
+			at, some = x.due, true
 		}
 	}
-	return at, any
+	return at, some
 }
 
 func (l *letters) send(ctx context.Context, x *letter) {
@@ -277,11 +279,11 @@ func (l *letters) retry(x *letter, err error) {
 	l.failing.Topic, l.failing.Error = x.topic, err.Error()
 	l.mu.Unlock()
 	l.sink.metrics.letterFailures.Inc()
-	event := l.sink.log.Error()
+	level := zerolog.ErrorLevel
 	if !first {
-		event = l.sink.log.Debug()
+		level = zerolog.DebugLevel
 	}
-	event.Err(err).Str("dead_letter", x.topic).Str("topic", x.id.Topic).Int32("partition", x.id.Partition).Int64("offset", x.id.offset).
+	l.sink.log.WithLevel(level).Err(err).Str("dead_letter", x.topic).Str("topic", x.id.Topic).Int32("partition", x.id.Partition).Int64("offset", x.id.offset).
 		Msg("a dead letter cannot be written; its offset stays and it is tried again")
 	l.sink.mu.Lock()
 	wait := l.backoff.NextBackOff()

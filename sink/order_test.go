@@ -48,7 +48,7 @@ func TestHotKeysArriveInOrderWhileTheAPIFails(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	faults := rand.New(rand.NewPCG(seed, 0))
-	a.script = func(n int, c call, w http.ResponseWriter) bool {
+	a.script = func(_ int, c call, w http.ResponseWriter) bool {
 		a.mu.Lock()
 		p := faults.IntN(10)
 		a.mu.Unlock()

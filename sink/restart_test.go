@@ -219,7 +219,7 @@ func TestMemoryStaysInsideItsBoundWhileTheAPIHangs(t *testing.T) {
 	k := kafkatest.NewFake(t)
 	a := newAPI(t)
 	hang := make(chan struct{})
-	a.script = func(_ int, _ call, w http.ResponseWriter) bool { <-hang; return false }
+	a.script = func(int, call, http.ResponseWriter) bool { <-hang; return false }
 	topic := k.NewTopic(t, 4, nil)
 	filler := strings.Repeat("x", 2000)
 	var records []*kgo.Record

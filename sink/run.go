@@ -34,6 +34,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		return err
 	}
 	s.setClient(client)
+	client.Begin()
 
 	var background sync.WaitGroup
 	background.Go(func() { s.letters.run(work) })

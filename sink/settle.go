@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -22,19 +23,15 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	s.totals.request(b, a)
 	then := make([]batching.Then, len(b.Entries))
 	fates := make([]model.Fate, len(b.Entries))
-	failing := true // the request failed as a whole: nothing was decided about any write
 	for i, e := range b.Entries {
 		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
-		decided := a.Outcomes[i].Kind == model.Accepted || a.Outcomes[i].Kind == model.Rejected ||
-			a.Outcomes[i].Kind == model.Retry && a.Outcomes[i].Again != model.WithLane
-		failing = failing && !decided
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
 		}
 	}
 	verdict, flooded := s.flood(b, a, then, fates)
 	if !flooded {
-		verdict = s.verdict(b, a, failing)
+		verdict = verdictOf(a)
 	}
 	s.tellVerdict(b, a, verdict)
 	for i, e := range b.Entries {
@@ -96,19 +93,33 @@ var again = map[model.Again]batching.Then{
 	model.Innocent: batching.Innocent, model.Halved: batching.Halved,
 }
 
-// verdict is what the answer says of its scope.
-func (s *Sink) verdict(b *batching.Batch, a *model.Answer, failing bool) batching.Verdict {
+// verdictOf is what the answer says of its scope.
+func verdictOf(a *model.Answer) batching.Verdict {
 	if a.Code == ampersand.CodeNotReleased {
 		return batching.Verdict{}
 	}
 	v := batching.Verdict{After: a.After, Code: a.Code, Message: a.Message}
+	waits, decided := "", false
+	for i := range a.Outcomes {
+		switch o := &a.Outcomes[i]; {
+		case o.Kind == model.Unknown, o.Kind == model.Retry && o.Again == model.WithLane:
+			waits = cmp.Or(waits, o.Code)
+			v.Message = cmp.Or(v.Message, o.Message)
+		default:
+			decided = true
+		}
+	}
+	v.Failed = waits != "" || a.Hold != model.ScopeNone
 	switch {
 	case a.Hold != model.ScopeNone:
-		v.Failed, v.Hold, v.Scope = true, true, a.Hold
-	case failing && !a.Sent:
-		v.Failed, v.Scope = true, model.ScopeAPI // no connection: that is nobody's lane
-	case failing:
-		v.Failed = true
+		v.Hold, v.Scope = true, a.Hold
+	case v.Failed && !a.Sent:
+		v.Scope = model.ScopeAPI // no connection: that is nobody's lane
+	case v.Failed && decided:
+		v.Scope = model.ScopeDestination // the API answers, and a CRM throttles
+	}
+	if v.Failed {
+		v.Code = cmp.Or(v.Code, waits)
 	}
 	return v
 }

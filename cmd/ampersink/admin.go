@@ -23,7 +23,7 @@ func serveAdmin(c config.Admin, s *sink.Sink, metrics prometheus.Gatherer, log z
 	if c.Listen == "" {
 		return "", func() {}, nil
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", c.Listen)
 	if err != nil {
 		return "", nil, fmt.Errorf("admin.listen: %w; choose a free address, or empty for none", err)
 	}

@@ -31,8 +31,12 @@ func (a *app) sandbox() *cobra.Command {
 			"is kept when it ends. It is plain HTTP: listen elsewhere than on loopback only for a test.",
 		Example: "  ampersink sandbox --crm hubspot\n" +
 			"  ampersink sandbox --crm salesforce --latency 50ms --faults faults.yaml\n\n" +
-			"  # in the configuration:\n" +
-			"  ampersand: {url: \"http://127.0.0.1:8099/v1\", api_url: \"http://127.0.0.1:8099/v1\", api_key: any, project: any}",
+			"  # in the configuration, with any project and, without --api-key, any api_key:\n" +
+			"  ampersand:\n" +
+			"    url: http://127.0.0.1:8099/v1\n" +
+			"    api_url: http://127.0.0.1:8099/v1\n\n" +
+			"  # a fault: one request in ten is written, and its answer lost\n" +
+			"  curl -X PUT http://127.0.0.1:8099/sandbox/faults -d '[{do: reset, apply: yes, chance: 0.1}]'",
 		RunE: func(c *cobra.Command, _ []string) error { return a.runSandbox(c.Context(), f) },
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8099", "the `ADDRESS` to listen on")
@@ -62,12 +66,18 @@ func (a *app) runSandbox(ctx context.Context, f sandboxFlags) error {
 	if err != nil {
 		return configError{err}
 	}
-	listener, err := net.Listen("tcp", f.listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
 	if err != nil {
 		return configError{fmt.Errorf("--listen: %w", err)}
 	}
 	log.Info().Str("listen", listener.Addr().String()).Str("crm", f.crm).Str("look", "http://"+listener.Addr().String()+"/").Msg("the sandbox listens")
-	return serveSandbox(ctx, s, listener)
+	if err := serveSandbox(ctx, s, listener); err != nil {
+		return err
+	}
+	had := s.Stats()
+	log.Info().Interface("requests", had.Requests).Interface("applied", had.Applied).Interface("refused", had.Refused).
+		Interface("faults", had.Faults).Int("violations", had.Violations).Msg("the sandbox ends")
+	return nil
 }
 
 // serveSandbox serves until the context ends.
@@ -84,6 +94,8 @@ func serveSandbox(ctx context.Context, s *sandbox.Server, listener net.Listener)
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_ = server.Shutdown(within)
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving: %w", err)
+	}
 	return nil
 }

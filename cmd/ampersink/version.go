@@ -19,8 +19,16 @@ func (a *app) version() *cobra.Command {
 	}
 }
 
-// version is the module's version, or the commit it was built from.
+// release is set by the linker: -X main.release=v1.2.3. An image is built without the
+// repository, so that only this can say what it is.
+var release string
+
+// version is what the linker was told, else the module's version, else the commit it
+// was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -20,7 +20,7 @@ var (
 	side  = flag.Int("chaos.parallel", 5, "how many runs at a time")
 )
 
-func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) } //nolint:forbidigo // as every TestMain does
 
 // TestChaos runs the seeds and sums what came out.
 func TestChaos(t *testing.T) {

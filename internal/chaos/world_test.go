@@ -51,7 +51,7 @@ func (c *counts) add(o counts) {
 }
 
 func newWorld(t *testing.T, kafka *kafkatest.Cluster, binary string, seed uint64) *world {
-	dir, err := os.MkdirTemp("", "ampersink-chaos-")
+	dir, err := os.MkdirTemp("", "ampersink-chaos-") //nolint:usetesting // kept when the run fails
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -214,7 +214,7 @@ func show(v any) string {
 
 func TestParseReusesAValueByAlias(t *testing.T) {
 	t.Parallel()
-	second := strings.ReplaceAll(base[strings.Index(base, "  - name"):], "contacts", "accounts")
+	second := strings.ReplaceAll(base[max(0, strings.Index(base, "  - name")):], "contacts", "accounts")
 	c := mustParse(t, base+"    batch: &b {size: 7}\n"+second+"    batch: *b\n")
 	if c.Routes[1].Batch.Size != 7 {
 		t.Errorf("size %d", c.Routes[1].Batch.Size)

@@ -92,14 +92,14 @@ func typeKeys(typ reflect.Type, path string, keys map[string]reflect.Type) {
 	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
 		typeKeys(typ.Elem(), path+"[]", keys)
 	case typ.Kind() == reflect.Struct:
-		for i := range typ.NumField() {
-			name := typ.Field(i).Tag.Get("yaml")
+		for field := range typ.Fields() {
+			name := field.Tag.Get("yaml")
 			if name == "-" || name == "" {
 				continue
 			}
 			child := strings.TrimPrefix(path+"."+name, ".")
-			keys[child] = typ.Field(i).Type
-			typeKeys(typ.Field(i).Type, child, keys)
+			keys[child] = field.Type
+			typeKeys(field.Type, child, keys)
 		}
 	}
 }
@@ -147,11 +147,11 @@ func TestReferenceFieldsWithoutAKeyAreMeant(t *testing.T) {
 		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[Secret]() {
 			return
 		}
-		for i := range typ.NumField() {
-			if typ.Field(i).Tag.Get("yaml") == "" {
-				t.Errorf("%s.%s has no yaml tag: name its key, or say - if it has none", typ, typ.Field(i).Name)
+		for field := range typ.Fields() {
+			if field.Tag.Get("yaml") == "" {
+				t.Errorf("%s.%s has no yaml tag: name its key, or say - if it has none", typ, field.Name)
 			}
-			walk(typ.Field(i).Type)
+			walk(field.Type)
 		}
 	}
 	walk(reflect.TypeFor[Config]())

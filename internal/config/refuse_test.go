@@ -116,7 +116,7 @@ func overlay(t *testing.T, text string) string {
 	rest := strings.TrimPrefix(base, "kafka:\n")
 	for _, required := range []string{"brokers", "group"} {
 		if strings.Contains(text, "  "+required+":") {
-			line := rest[strings.Index(rest, "  "+required):]
+			line := rest[max(0, strings.Index(rest, "  "+required)):]
 			rest = strings.Replace(rest, line[:strings.Index(line, "\n")+1], "", 1)
 		}
 	}

@@ -91,7 +91,7 @@ func (w *world) open() (err error) {
 		w.cluster.Close()
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		w.cluster.Close()
 		return fmt.Errorf("starting the sandbox: %w", err)

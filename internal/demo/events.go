@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -118,9 +119,7 @@ func (g *generator) step() {
 
 func (g *generator) create(topic string, change row) row {
 	r := g.newRow(topic)
-	for k, v := range change {
-		r[k] = v
-	}
+	maps.Copy(r, change)
 	g.event(topic, "c", nil, r)
 	return r
 }
@@ -217,8 +216,6 @@ func (g *generator) newRow(topic string) row {
 
 func clone(r row) row {
 	c := make(row, len(r))
-	for k, v := range r {
-		c[k] = v
-	}
+	maps.Copy(c, r)
 	return c
 }

@@ -35,7 +35,12 @@ type Cluster struct {
 // one test that needs it has a TestMain that calls [Main], so that they share it.
 func Real(tb testing.TB) *Cluster {
 	tb.Helper()
-	broker, err := provide(tb.Context())
+	return take(tb, starters{docker: startDocker, java: startJava})
+}
+
+func take(tb testing.TB, start starters) *Cluster {
+	tb.Helper()
+	broker, err := provide(tb.Context(), start)
 	if err != nil {
 		unavailable(tb, err)
 	}
@@ -51,7 +56,7 @@ func Real(tb testing.TB) *Cluster {
 // What it started it announces in the environment of the process: that is the
 // one place that tests and the processes that they start can both see.
 func Main(m *testing.M) int {
-	broker, err := provide(context.Background())
+	broker, err := provide(context.Background(), starters{docker: startDocker, java: startJava})
 	if err != nil {
 		announce(envMissing, err.Error())
 		return m.Run()
@@ -75,6 +80,12 @@ type provided struct {
 	close   func()
 }
 
+// starters are the ways to start a broker: handed in, because whether this machine
+// has Docker is not for a test of the choice between them to depend on.
+type starters struct {
+	docker, java func(context.Context) (*provided, error)
+}
+
 var (
 	errNotAsked = errors.New("no real Kafka")
 	errWay      = errors.New("unknown value of " + envWay)
@@ -82,7 +93,7 @@ var (
 
 // provide takes the first broker that is there and allowed. It reads every
 // variable each time: go test keeps a result until one changes that it saw read.
-func provide(ctx context.Context) (*provided, error) {
+func provide(ctx context.Context, start starters) (*provided, error) {
 	way, brokers, origin, missing := way(), os.Getenv(envBrokers), os.Getenv(envOrigin), os.Getenv(envMissing)
 	switch {
 	case brokers != "":
@@ -94,11 +105,11 @@ func provide(ctx context.Context) (*provided, error) {
 	case "":
 		return nil, errNotAsked
 	case "docker":
-		return startDocker(ctx)
+		return start.docker(ctx)
 	case "java":
-		return startJava(ctx)
+		return start.java(ctx)
 	case "auto":
-		return startAny(ctx)
+		return start.any(ctx)
 	default:
 		return nil, fmt.Errorf("%w: %q", errWay, way)
 	}
@@ -115,12 +126,12 @@ func way() string {
 
 func required() bool { return os.Getenv(envRequire) == "1" }
 
-func startAny(ctx context.Context) (*provided, error) {
-	broker, dockerErr := startDocker(ctx)
+func (s starters) any(ctx context.Context) (*provided, error) {
+	broker, dockerErr := s.docker(ctx)
 	if dockerErr == nil {
 		return broker, nil
 	}
-	broker, javaErr := startJava(ctx)
+	broker, javaErr := s.java(ctx)
 	if javaErr == nil {
 		return broker, nil
 	}

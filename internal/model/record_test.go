@@ -81,13 +81,11 @@ func TestAKeptRecordOutlivesTheBuffersItCameIn(t *testing.T) {
 			if kept[i].Key() != string(want[i].Key) || added[i] != texts[i] {
 				t.Fatalf("key %q and text %q, expected %q and %q", kept[i].Key(), added[i], want[i].Key, texts[i])
 			}
-			scribble(ptr(kept[i].Record())) // the result owns its bytes
+			scribble(new(kept[i].Record())) // the result owns its bytes
 			same(t, kept[i].Record(), want[i])
 		}
 	})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func scribble(r *model.Record) {
 	for i := range r.Key {

@@ -143,13 +143,11 @@ func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) strin
 		out["result"] = entries[0]
 	} else {
 		out["successCount"], out["failureCount"] = len(rows)-failed, failed
-		switch f {
-		case short:
+		if f == short {
 			entries = entries[:len(entries)/2]
-			fallthrough
-		default:
+		}
+		if f != absent {
 			out["results"] = entries
-		case absent:
 		}
 	}
 	body, _ := json.Marshal(out)

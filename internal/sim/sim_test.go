@@ -270,7 +270,7 @@ func (w *world) judge() *audit.Report {
 func (w *world) write(t *testing.T) string {
 	dir := *folder
 	if dir == "" {
-		dir = filepath.Join(os.TempDir(), "ampersink-sim")
+		dir = filepath.Join(os.TempDir(), "ampersink-sim") //nolint:usetesting // outlives the test
 	}
 	path := filepath.Join(dir, fmt.Sprintf("seed-%d.txt", w.seed))
 	if err := os.MkdirAll(dir, 0o755); err != nil {

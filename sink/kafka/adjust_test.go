@@ -45,7 +45,7 @@ func TestAPositionOutsideOfTheLogIsNeverPassedOverInSilence(t *testing.T) {
 		t.Run(fmt.Sprintf("%s at %d", c.policy, c.at), func(t *testing.T) {
 			g := &revocable{}
 			faults := 0
-			x := &Client{admin: admin, options: Options{
+			x := &Client{admin: admin, ready: begun(), options: Options{
 				Config: config.Kafka{OnLostOffset: c.policy}, Log: zerolog.Nop(), Group: g, Fault: func(error) { faults++ },
 			}}
 			got, err := x.adjust(t.Context(), map[string]map[int32]kgo.Offset{"orders": {0: kgo.NewOffset().At(c.at)}})

@@ -12,6 +12,7 @@ import (
 )
 
 func (c *Client) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	<-c.ready
 	if ps := partitions(m); len(ps) > 0 {
 		c.hold(ps, true)
 		c.options.Group.Assigned(ps)
@@ -20,6 +21,7 @@ func (c *Client) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32
 }
 
 func (c *Client) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
+	<-c.ready
 	ps := partitions(m)
 	if len(ps) == 0 {
 		return
@@ -33,6 +35,7 @@ func (c *Client) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int3
 }
 
 func (c *Client) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	<-c.ready
 	c.lease.extend(neverHeld)
 	if ps := partitions(m); len(ps) > 0 {
 		c.options.Group.Lost(ps)
@@ -131,12 +134,14 @@ func (c *Client) beginAnew(ctx context.Context) error {
 // fetched hands out the committed offsets of new partitions, with the metadata
 // of their commits.
 func (c *Client) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	<-c.ready
 	metadataOf(resp, c.options.Group.Positioned)
 	return nil
 }
 
 // adjust checks, before the first fetch, that what was committed is still there.
 func (c *Client) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-c.ready
 	var topics []string
 	for topic := range offsets {
 		topics = append(topics, topic)
@@ -144,13 +149,10 @@ func (c *Client) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Of
 	if len(topics) == 0 {
 		return offsets, nil
 	}
-	starts, err := c.admin.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return offsets, nil // the fetch will find out
-	}
-	ends, err := c.admin.ListEndOffsets(ctx, topics...)
-	if err != nil {
-		return offsets, nil
+	starts, startErr := c.admin.ListStartOffsets(ctx, topics...)
+	ends, endErr := c.admin.ListEndOffsets(ctx, topics...)
+	if startErr != nil || endErr != nil {
+		return offsets, nil //nolint:nilerr // the fetch will find out
 	}
 	for topic, parts := range offsets {
 		for p, o := range parts {

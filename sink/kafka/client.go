@@ -70,6 +70,9 @@ type Client struct {
 	lease   *lease
 	fetch   *fetchBudget
 	cancel  context.CancelFunc
+	// ready is closed by Begin. The library calls back from the moment when it is made, before
+	// it has been returned and could be used in such a call.
+	ready chan struct{}
 
 	mu sync.Mutex
 	// held are the assigned partitions.
@@ -83,9 +86,12 @@ type Client struct {
 }
 
 // Open connects, checks what can be checked, fixes the start positions of a new
-// group, and joins it.
+// group, and joins it. The Group is not called before Begin.
 func Open(ctx context.Context, o Options) (*Client, error) {
-	c := &Client{options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32), held: make(map[model.TopicPartition]bool)}
+	c := &Client{
+		options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32),
+		held: make(map[model.TopicPartition]bool), ready: make(chan struct{}),
+	}
 	base, err := c.baseOptions()
 	if err != nil {
 		return nil, err
@@ -145,7 +151,6 @@ func (c *Client) groupOptions() []kgo.Opt {
 		kgo.RebalanceTimeout(RebalanceTimeout),
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.RequireStableFetchOffsets(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // a transaction marker moves the position too
 		// A latest start was written as a commit before we joined: whatever has no
@@ -214,6 +219,9 @@ func partitionOf(string) func(*kgo.Record, int) int {
 		return int(h.Sum32() % uint32(n))
 	}
 }
+
+// Begin lets the Group be told of assignments: whoever opened the client can be called.
+func (c *Client) Begin() { close(c.ready) }
 
 // Close leaves the group, or, for a static member, only stops.
 func (c *Client) Close() {

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -91,16 +92,15 @@ func (l *lease) renew(ctx context.Context, client *kgo.Client) {
 	if err != nil {
 		return // the lease runs out by itself
 	}
-	switch kerr.ErrorForCode(resp.ErrorCode) {
-	case nil:
+	switch err := kerr.ErrorForCode(resp.ErrorCode); {
+	case err == nil:
 		l.hold(member, sent.Add(l.options.session))
-	case kerr.UnknownMemberID, kerr.FencedInstanceID:
-		l.extend(time.Time{}) // replaced, or expelled: at once
-	default:
-		// A rebalance is under way, or the coordinator moves: the lease that there is
-		// stands, but is not prolonged. A member that is asked to join again and does
-		// not is given up sooner than its session would end.
+	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
+		l.extend(neverHeld) // replaced, or expelled: at once
 	}
+	// Anything else: a rebalance is under way, or the coordinator moves. The lease that there is
+	// stands, but is not prolonged. A member that is asked to join again and does not is given up
+	// sooner than its session would end.
 }
 
 // hold prolongs the lease of a member.

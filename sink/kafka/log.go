@@ -19,12 +19,13 @@ func (l logger) Level() kgo.LogLevel {
 }
 
 func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	event := l.log.Debug()
+	as := zerolog.DebugLevel
 	if level == kgo.LogLevelError || level == kgo.LogLevelWarn {
-		event = l.log.Warn()
+		as = zerolog.WarnLevel
 	}
+	fields := make(map[string]any, len(keyvals)/2)
 	for i := 0; i+1 < len(keyvals); i += 2 {
-		event = event.Str(fmt.Sprint(keyvals[i]), fmt.Sprint(keyvals[i+1]))
+		fields[fmt.Sprint(keyvals[i])] = fmt.Sprint(keyvals[i+1])
 	}
-	event.Str("component", "kafka").Msg(msg)
+	l.log.WithLevel(as).Fields(fields).Str("component", "kafka").Msg(msg)
 }

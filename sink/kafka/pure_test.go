@@ -206,7 +206,7 @@ func TestACommitIsDurableOnlyWhereTheBrokerSaidSo(t *testing.T) {
 		t.Errorf("not committed: %v", failed)
 	}
 	down := errors.New("no answer")
-	if failed := commitErrors(commits, nil, down); len(failed) != 3 || failed[at(0)] != down {
+	if failed := commitErrors(commits, nil, down); len(failed) != 3 || !errors.Is(failed[at(0)], down) {
 		t.Errorf("without an answer, not committed: %v", failed)
 	}
 }
@@ -271,7 +271,7 @@ func (g *revocable) Lost(ps []model.TopicPartition) { g.told = append(g.told, fm
 func TestTheGroupIsToldOfChangesAndOfNothingElse(t *testing.T) {
 	t.Parallel()
 	g := &revocable{}
-	c := &Client{options: Options{Group: g}, held: make(map[model.TopicPartition]bool), lease: &lease{kick: make(chan struct{}, 1), renewed: make(chan struct{})}}
+	c := &Client{ready: begun(), options: Options{Group: g}, held: make(map[model.TopicPartition]bool), lease: &lease{kick: make(chan struct{}, 1), renewed: make(chan struct{})}}
 	var err error
 	if c.kgo, err = kgo.NewClient(); err != nil {
 		t.Fatal(err)
@@ -317,4 +317,11 @@ func TestARecordIsHandedOutAsItWasPolled(t *testing.T) {
 	if r = p.Record(1, &scratch); r.Offset != 6 || r.Key != nil || r.Value == nil || len(r.Headers) != 0 {
 		t.Errorf("the next record is %+v: it has something of the one before", r)
 	}
+}
+
+// begun is a client's ready channel after Begin.
+func begun() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }

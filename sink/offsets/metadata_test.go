@@ -53,7 +53,7 @@ func TestMetadataThatOverflowsSaysWhatItCovers(t *testing.T) {
 func TestAPartitionIsFullBeforeItsMetadataOverflows(t *testing.T) {
 	t.Parallel()
 	for _, stride := range []int64{1, 100, 8_000} {
-		n := 0
+		var n int
 		for n = 1; ; n++ {
 			if x := scattered(0, n, stride); x.Full() {
 				c, _ := x.Commit()
