@@ -1,0 +1,127 @@
+package bench_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ampersink/ampersink/internal/kafkatest"
+)
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// BenchmarkCPUAgainstABareLoop runs both programs in turn over the same backlog.
+func BenchmarkCPUAgainstABareLoop(b *testing.B) {
+	k := kafkatest.Real(b)
+	const n, rounds = 300_000, 3
+	program, bare := build(b, "../../cmd/ampersink", ""), build(b, "./bareloop", "")
+	a := newResponder(b, 0)
+	topic := backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+	for b.Loop() {
+		var ratios, ours, theirs []float64
+		for round := range rounds {
+			text := strings.Replace(settings(k.Brokers(), topic, a.URL, "size: 100, linger: 5ms"), `"g-`, `"g`+strconv.Itoa(round)+`-`, 1)
+			x := child(b, program, "run", "--until-end", "--config", write(b, text))
+			y := child(b, bare, k.Brokers()[0], topic, a.URL, strconv.Itoa(n))
+			ours, theirs = append(ours, float64(x.cpu.Nanoseconds())/n), append(theirs, float64(y.cpu.Nanoseconds())/n)
+			ratios = append(ratios, float64(x.cpu)/float64(y.cpu))
+			topic = backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+		}
+		b.ReportMetric(median(ours), "ns-cpu/record")
+		b.ReportMetric(median(theirs), "ns-cpu/record-bare")
+		b.ReportMetric(median(ratios), "ratio")
+	}
+}
+
+// BenchmarkResidentMemory reads a backlog of a million records with the default limits.
+func BenchmarkResidentMemory(b *testing.B) {
+	k := kafkatest.Real(b)
+	const n = 1_000_000
+	program := build(b, "../../cmd/ampersink", "")
+	a := newResponder(b, 5*time.Millisecond)
+	topic := backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+	for b.Loop() {
+		u := child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, a.URL, "in_flight: 4")))
+		b.ReportMetric(float64(u.rss)/(1<<20), "MiB-peak")
+		b.ReportMetric(float64(n)/u.wall.Seconds(), "records/s")
+		b.ReportMetric(idle(b, program, settings(k.Brokers(), topic, a.URL, "")), "MiB-idle")
+	}
+}
+
+// idle is what the program holds when there is nothing to do.
+func idle(b *testing.B, program, text string) float64 {
+	cmd := exec.Command(program, "run", "--config", write(b, text))
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(10 * time.Second)
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "status"))
+	if err != nil {
+		b.Skipf("no /proc here: %v", err)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait()
+	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
+	kib, _ := strconv.ParseFloat(string(bytes.Fields(rest)[0]), 64)
+	return kib / 1024
+}
+
+// BenchmarkDurabilityOnHotKeys compares a stream with hot keys (Zipf) with the same
+// program that lets a key's next write go before the one before it is durable.
+func BenchmarkDurabilityOnHotKeys(b *testing.B) {
+	k := kafkatest.Real(b)
+	const n, rounds = 20_000, 3
+	sound, broken := build(b, "../../cmd/ampersink", ""), build(b, "../../cmd/ampersink", careless(b))
+	a := newResponder(b, 50*time.Millisecond)
+	random := rand.New(rand.NewPCG(1, 1))
+	zipf := rand.NewZipf(random, 1.1, 50, 20_000)
+	for b.Loop() {
+		var ratios []float64
+		for range rounds {
+			topic := backlog(b, k.Endpoint, 8, n, func(int) (string, int) { return "u", int(zipf.Uint64()) })
+			text := settings(k.Brokers(), topic, a.URL, "linger: 10ms, in_flight: 4")
+			x := child(b, sound, "run", "--until-end", "--config", write(b, text))
+			y := child(b, broken, "run", "--until-end", "--config", write(b, strings.Replace(text, `"g-`, `"h-`, 1)))
+			ratios = append(ratios, y.wall.Seconds()/x.wall.Seconds())
+		}
+		b.ReportMetric(median(ratios), "records/s-ratio")
+	}
+}
+
+// careless is an overlay of the program without the durable rule.
+func careless(b *testing.B) string {
+	path, err := filepath.Abs("../../sink/settle.go")
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const rule = "s.commits.settled(p, w)"
+	if strings.Count(string(text), rule) != 1 {
+		b.Fatalf("%s does not hold %q once: bring this benchmark up to date", path, rule)
+	}
+	dir := b.TempDir()
+	replaced, overlay := filepath.Join(dir, "settle.go"), filepath.Join(dir, "overlay.json")
+	list, _ := json.Marshal(map[string]any{"Replace": map[string]string{path: replaced}})
+	for name, data := range map[string][]byte{
+		replaced: []byte(strings.Replace(string(text), rule, "s.sched.Durable(w.Conflicts, time.Now())", 1)), overlay: list,
+	} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return overlay
+}
