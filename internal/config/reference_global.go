@@ -28,7 +28,7 @@ func kafkaRows() []row {
 			why:  "Kafka's own default; brokers refuse less than 6 s and more than 30 min unless told otherwise."},
 		{path: "kafka.instance_id", form: formText,
 			what: "Makes this a static member: a restart within session_timeout moves no partition.",
-			why:  "Every instance needs a name of its own, that of its pod for example."},
+			why:  "Every instance needs a name of its own, that of its pod for example. Never let two processes run under one name: the brokers hand the partitions over at once, while the first one may still be sending."},
 		{path: "kafka.client_id", form: formText, fallback: "ampersink",
 			what: "The client's name in the brokers' logs, metrics and quotas."},
 		{path: "kafka.balancer", form: formWord, fallback: "cooperative-sticky", words: []string{"cooperative-sticky", "range"},

@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +42,7 @@ type world struct {
 
 	eager, static bool
 	members       []*member // those that are up
+	leaving       []*member // those that were asked to stop
 	started       int
 	ended         sync.WaitGroup
 	disturbed     []audit.Disturbance
@@ -69,6 +72,8 @@ type member struct {
 	sink *sink.Sink
 	stop context.CancelFunc
 	done chan error
+
+	ended atomic.Bool
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -136,16 +141,13 @@ admin: {listen: ""}
 
 // join starts a process.
 func (w *world) join() {
+	// A static identity belongs to one process at a time: whoever drains has it still.
 	slot := 0
-	for taken := true; taken; {
-		taken = false
-		for _, m := range w.members {
-			if m.slot == slot {
-				taken = true
-				slot++
-			}
-		}
+	for taken := true; taken; slot++ {
+		taken = slices.ContainsFunc(w.members, func(m *member) bool { return m.slot == slot }) ||
+			slices.ContainsFunc(w.leaving, func(m *member) bool { return m.slot == slot && !m.ended.Load() })
 	}
+	slot--
 	w.started++
 	m := &member{name: fmt.Sprintf("p%d", w.started), slot: slot, done: make(chan error, 1)}
 	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial}
@@ -163,6 +165,7 @@ func (w *world) join() {
 	w.ended.Go(func() {
 		err := s.Run(ctx)
 		w.trace.add("%s ended: %v", m.name, err)
+		m.ended.Store(true)
 		m.done <- err
 	})
 }
@@ -170,10 +173,7 @@ func (w *world) join() {
 // leave stops a process as SIGTERM does, without waiting for it.
 func (w *world) leave(m *member) {
 	w.trace.add("%s is asked to stop", m.name)
-	if w.static {
-		// Its successor may take its identity while it drains, and with it its partitions.
-		w.disturb(m.name, time.Now(), time.Now().Add(time.Minute))
-	}
+	w.leaving = append(w.leaving, m)
 	m.stop()
 	w.forget(m)
 }
