@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -26,16 +25,10 @@ func send(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(encode(body))
 }
 
-// problem answers as application/problem+json.
-func problem(w http.ResponseWriter, status int, detail string, retryable bool) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_, _ = w.Write(encode(problemBody(status, detail, retryable)))
-}
-
-func problemBody(status int, detail string, retryable bool) map[string]any {
+func problemBody(requestID string, status int, detail string, retryable bool) map[string]any {
 	return map[string]any{
-		"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail, "retryable": retryable,
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail,
+		"subsystem": "sandbox", "requestId": requestID, "time": time.Now().UTC().Format(time.RFC3339Nano), "retryable": retryable,
 	}
 }
 
@@ -78,7 +71,7 @@ func (w *work) entry(r *result) map[string]any {
 
 // answer says what became of each record.
 func (w *work) answer() (int, map[string]any) {
-	w.line.Operation = w.s.ids.uuid()
+	w.line.Operation = w.operate()
 	body := map[string]any{"operationId": w.line.Operation}
 	if w.q.async {
 		return http.StatusOK, body
@@ -122,89 +115,6 @@ func (r *refusal) line() string {
 		return r.message
 	}
 	return r.code + ": " + r.message
-}
-
-// distorted is an answer that the fault makes of the true one.
-func (w *work) distorted(f *Fault) plan {
-	status, body := w.answer()
-	results, _ := body["results"].([]any)
-	told := Lost
-	switch f.Do {
-	case DoShort:
-		body["results"] = results[:len(results)/2]
-	case DoAbsent:
-		delete(body, "results")
-	case DoReorder:
-		slices.Reverse(results)
-	case DoMiscount:
-		if n, ok := body["successCount"].(int); ok {
-			body["successCount"] = n + 1
-		}
-	case DoShape:
-		status, body = http.StatusOK, map[string]any{"ok": "maybe"}
-	case DoCut:
-	default: // the fault was in what was done, and the answer tells the truth
-		told = Told
-	}
-	w.line.Status = status
-	w.tell(told, false)
-	p := plan{status: status, header: contentType("application/json"), body: encode(body), end: w.unlock()}
-	if f.Do == DoCut {
-		p.do, w.line.Status = DoCut, 0
-	}
-	if f.Do == DoLatency {
-		p.wait = f.Delay
-	}
-	return p
-}
-
-// failed is the answer of DoStatus.
-func (w *work) failed(f *Fault) plan {
-	p := plan{status: f.Status, header: http.Header{}, wait: f.Delay, end: w.unlock()}
-	body := problemBody(f.Status, "this failure was asked for", f.Status >= 500 || f.Status == http.StatusTooManyRequests)
-	if f.RetryAfter > 0 {
-		at := time.Now().Add(f.RetryAfter)
-		switch f.RetryAfterForm {
-		case "date":
-			p.header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
-		case "problem":
-			body["retryAfter"] = at.UTC().Format(time.RFC3339)
-		case "provider":
-			p.header.Set("X-Amp-Retry-After", itoa(int(f.RetryAfter.Seconds())))
-		default:
-			p.header.Set("Retry-After", itoa(int(f.RetryAfter.Seconds())))
-		}
-	}
-	switch f.Body {
-	case "text":
-		p.header.Set("Content-Type", "text/plain")
-		p.body = []byte(http.StatusText(f.Status))
-	case "html":
-		p.header.Set("Content-Type", "text/html")
-		p.body = []byte("<html><head><title>" + itoa(f.Status) + " " + http.StatusText(f.Status) + "</title></head></html>")
-	case "json":
-		p.header.Set("Content-Type", "application/json")
-		p.body = []byte(`{"message":"this failure was asked for"}`)
-	case "empty":
-	default:
-		p.header.Set("Content-Type", "application/problem+json")
-		p.body = encode(body)
-	}
-	return p
-}
-
-// said writes a status fault down: after it a client of a create knows nothing
-// unless the status says that nothing was done.
-func (w *work) said(p plan) plan {
-	w.line.Status = p.status
-	told := Lost
-	switch p.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooEarly,
-		http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusRequestEntityTooLarge, http.StatusBadRequest:
-		told = TryAgain
-	}
-	w.tell(told, false)
-	return p
 }
 
 // tell tells the observer of every record, and counts.

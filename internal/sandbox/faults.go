@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ type Do string
 // not applied.
 const (
 	DoStatus     Do = "status"      // answers Status, with Body and RetryAfter
-	DoReset      Do = "reset"       // ends the connection without an answer
+	DoReset      Do = "reset"       // resets the connection, without an answer
 	DoHang       Do = "hang"        // gives no answer until the client gives up
 	DoCut        Do = "cut"         // applies, and cuts the answer in the middle
 	DoShort      Do = "short"       // applies, and leaves half of the results out
@@ -44,7 +46,8 @@ type Fault struct {
 	Group       string `yaml:"group,omitempty" json:"group,omitempty"`
 	Object      string `yaml:"object,omitempty" json:"object,omitempty"`
 	Type        string `yaml:"type,omitempty" json:"type,omitempty"`
-	// Field and Value match requests with a record that has that text in that field.
+	// Field and Value match requests with a record that has that text in that field
+	// (or id), or that JSON where it is no text.
 	Field string `yaml:"field,omitempty" json:"field,omitempty"`
 	Value string `yaml:"value,omitempty" json:"value,omitempty"`
 	// Every takes the n-th of the requests that match, Chance a part of them.
@@ -57,14 +60,18 @@ type Fault struct {
 
 	Do     Do  `yaml:"do" json:"do"`
 	Status int `yaml:"status,omitempty" json:"status,omitempty"`
-	// Body is problem (the default), text, html, json or empty.
-	Body string `yaml:"body,omitempty" json:"body,omitempty"`
+	// Body is problem (the default), text, html, json or empty. Message is what the
+	// first, the second and the fourth of them say.
+	Body    string `yaml:"body,omitempty" json:"body,omitempty"`
+	Message string `yaml:"message,omitempty" json:"message,omitempty"`
+	// Retryable is what the problem says; nil: true for 429 and from 500 on.
+	Retryable *bool `yaml:"retryable,omitempty" json:"retryable,omitempty"`
 	// RetryAfter is told in seconds, as a date, in the problem (retryAfter) or by
 	// the provider (X-Amp-Retry-After), as RetryAfterForm says: seconds, date, problem, provider.
 	RetryAfter     time.Duration `yaml:"retry_after,omitempty" json:"retry_after,omitempty"`
 	RetryAfterForm string        `yaml:"retry_after_form,omitempty" json:"retry_after_form,omitempty"`
 	// Apply says whether the writes are applied although the client is not told: no, yes, or
-	// late (Delay after the client gave up; with hang).
+	// late (Delay after the request ended; with reset and hang).
 	Apply string        `yaml:"apply,omitempty" json:"apply,omitempty"`
 	Delay time.Duration `yaml:"delay,omitempty" json:"delay,omitempty"`
 }
@@ -79,35 +86,84 @@ func LoadFaults(data []byte) (Faults, error) {
 }
 
 func (fs Faults) check() error {
-	oneOf := func(i int, key, value string, words ...string) error {
-		if slices.Contains(words, value) {
-			return nil
-		}
-		return fmt.Errorf("faults[%d].%s is %q, want one of %s", i, key, value, strings.Join(words, ", "))
-	}
-	for i, f := range fs {
-		switch {
-		case !slices.Contains(allDo, f.Do):
-			return fmt.Errorf("faults[%d].do is %q, want one of %v", i, f.Do, allDo)
-		case f.Do == DoStatus && (f.Status < 200 || f.Status > 599):
-			return fmt.Errorf("faults[%d].status is %d, want an HTTP status", i, f.Status)
-		case f.Chance < 0 || f.Chance > 1 || f.Every < 0 || f.Count < 0 || f.From < 0 || f.Until < 0 || f.Delay < 0 || f.RetryAfter < 0:
-			return fmt.Errorf("faults[%d] has a number that is negative, or a chance above 1", i)
-		case (f.Field == "") != (f.Value == ""):
-			return fmt.Errorf("faults[%d] needs field and value together", i)
-		}
-		for _, err := range []error{
-			oneOf(i, "type", f.Type, "", "create", "update", "delete"),
-			oneOf(i, "body", f.Body, "", "problem", "text", "html", "json", "empty"),
-			oneOf(i, "retry_after_form", f.RetryAfterForm, "", "seconds", "date", "problem", "provider"),
-			oneOf(i, "apply", f.Apply, "", "no", "yes", "late"),
-		} {
-			if err != nil {
-				return err
-			}
+	for i := range fs {
+		if err := fs[i].check(); err != nil {
+			return fmt.Errorf("faults[%d]%w", i, err)
 		}
 	}
 	return nil
+}
+
+// check returns an error that begins with the key at fault, or with a space.
+func (f *Fault) check() error {
+	for _, word := range []struct {
+		key, value string
+		words      []string
+	}{
+		{"type", f.Type, []string{"", "create", "update", "delete"}},
+		{"body", f.Body, []string{"", "problem", "text", "html", "json", "empty"}},
+		{"retry_after_form", f.RetryAfterForm, []string{"", "seconds", "date", "problem", "provider"}},
+		{"apply", f.Apply, []string{"", "no", "yes", "late"}},
+	} {
+		if !slices.Contains(word.words, word.value) {
+			return fmt.Errorf(".%s is %q, want one of %s", word.key, word.value, strings.Join(word.words[1:], ", "))
+		}
+	}
+	switch {
+	case !slices.Contains(allDo, f.Do):
+		return fmt.Errorf(".do is %q, want one of %v", f.Do, allDo)
+	case f.Chance < 0 || f.Chance > 1:
+		return fmt.Errorf(".chance is %v, want 0 to 1", f.Chance)
+	case f.Every < 0 || f.Count < 0 || f.From < 0 || f.Until < 0 || f.Delay < 0 || f.RetryAfter < 0:
+		return errors.New(" has a number that is negative")
+	case f.Until > 0 && f.Until <= f.From:
+		return fmt.Errorf(".until is %s, which is not after from, %s", f.Until, f.From)
+	case (f.Field == "") != (f.Value == ""):
+		return errors.New(" needs field and value together")
+	}
+	return f.checkDo()
+}
+
+// checkDo refuses what has no effect together, since it would not be noticed.
+func (f *Fault) checkDo() error {
+	status, applies := f.Do == DoStatus, f.Apply == "yes" || f.Apply == "late"
+	switch {
+	case status && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf(".status is %d, want an HTTP status from 200 to 599", f.Status)
+	case !status && (f.Status != 0 || f.Body != "" || f.Message != "" || f.Retryable != nil || f.RetryAfter != 0):
+		return errors.New(" has status, body, message, retryable or retry_after, which go with do: status")
+	case f.RetryAfterForm != "" && f.RetryAfter == 0:
+		return errors.New(".retry_after_form needs retry_after")
+	case f.Apply != "" && !status && f.Do != DoReset && f.Do != DoHang:
+		return errors.New(".apply goes with do: status, reset and hang")
+	case f.Apply == "late" && status:
+		return errors.New(".apply: late goes with do: reset and hang")
+	case applies && status && saysNotApplied(f.Status):
+		return fmt.Errorf(".apply is %s, but %d says that nothing was applied", f.Apply, f.Status)
+	case f.Delay != 0 && f.Apply != "late" && !status && f.Do != DoLatency:
+		return errors.New(".delay goes with do: latency, do: status and apply: late")
+	case f.Do == DoLatency && f.Delay == 0:
+		return errors.New(".delay is missing")
+	}
+	return nil
+}
+
+// MarshalJSON writes durations as LoadFaults reads them.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	type plain Fault
+	text := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return d.String()
+	}
+	return json.Marshal(struct {
+		plain
+		From       string `json:"from,omitempty"`
+		Until      string `json:"until,omitempty"`
+		RetryAfter string `json:"retry_after,omitempty"`
+		Delay      string `json:"delay,omitempty"`
+	}{plain(f), text(f.From), text(f.Until), text(f.RetryAfter), text(f.Delay)})
 }
 
 // rule is a fault with its counts.
@@ -126,6 +182,9 @@ func (s *Server) SetFaults(f Faults) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.set = slices.Clone(f)
+	if len(f) > 0 || len(s.faults) > 0 {
+		s.o.Log.Info().Int("faults", len(f)).Msg("faults are set")
+	}
 	s.faults = nil
 	now := time.Now()
 	for _, one := range f {
@@ -167,6 +226,11 @@ func (r *rule) matches(crm CRM, k storeKey, q *request) bool {
 	}
 	if r.Field == "" {
 		return true
+	}
+	for i := range q.items {
+		if r.Field == "id" && string(q.items[i].id) == r.Value {
+			return true
+		}
 	}
 	for _, f := range q.fields {
 		if value, _ := text(f.value); sameField(crm, string(f.name), r.Field) && value == r.Value {

@@ -3,12 +3,12 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,89 +16,175 @@ import (
 	"github.com/ampersink/ampersink/internal/sandbox"
 )
 
-// TestFaults looks at every fault over real HTTP and without a network.
-func TestFaults(t *testing.T) {
+func TestEachFaultLooksAsItDoesOnANetwork(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		fault   string
-		check   func(answer) bool
-		applied int
-		told    string
-	}{
-		"status in seconds":  {`{do: status, status: 429, retry_after: 3s}`, func(a answer) bool { return a.status == 429 && a.header.Get("Retry-After") == "3" }, 0, sandbox.TryAgain},
-		"status with a date": {`{do: status, status: 503, retry_after: 3s, retry_after_form: date}`, func(a answer) bool { _, err := http.ParseTime(a.header.Get("Retry-After")); return err == nil }, 0, sandbox.TryAgain},
-		"status in a problem": {`{do: status, status: 503, retry_after: 3s, retry_after_form: problem}`, func(a answer) bool {
-			return strings.Contains(a.header.Get("Content-Type"), "problem+json") && a.json["retryAfter"] != nil
-		}, 0, sandbox.TryAgain},
-		"a gateway's page":      {`{do: status, status: 502, body: html, apply: yes}`, func(a answer) bool { return a.status == 502 && strings.HasPrefix(a.text, "<html>") }, 2, sandbox.Lost},
-		"reset before":          {`{do: reset}`, func(a answer) bool { return a.err != nil }, 0, sandbox.Lost},
-		"reset after":           {`{do: reset, apply: yes}`, func(a answer) bool { return a.err != nil }, 2, sandbox.Lost},
-		"cut":                   {`{do: cut}`, func(a answer) bool { return a.status == 200 && errors.Is(a.err, io.ErrUnexpectedEOF) && a.json == nil }, 2, sandbox.Lost},
-		"short":                 {`{do: short}`, func(a answer) bool { return len(a.json["results"].([]any)) == 1 && a.json["successCount"] == 2.0 }, 2, sandbox.Lost},
-		"absent":                {`{do: absent}`, func(a answer) bool { return a.json["results"] == nil && a.json["successCount"] == 2.0 }, 2, sandbox.Lost},
-		"miscount":              {`{do: miscount}`, func(a answer) bool { return a.json["successCount"] == 3.0 }, 2, sandbox.Lost},
-		"shape":                 {`{do: shape}`, func(a answer) bool { return a.status == 200 && a.json["operationId"] == nil }, 2, sandbox.Lost},
-		"quota":                 {`{do: quota}`, func(a answer) bool { return strings.Contains(a.text, "REQUEST_LIMIT_EXCEEDED") }, 0, sandbox.TryAgain},
-		"of another object":     {`{do: reset, object: company}`, func(a answer) bool { return a.status == 200 }, 2, sandbox.Told},
-		"of a record":           {`{do: reset, field: email, value: b@b.co}`, func(a answer) bool { return a.err != nil }, 0, sandbox.Lost},
-		"of every second":       {`{do: reset, every: 2}`, func(a answer) bool { return a.status == 200 }, 2, sandbox.Told},
-		"not yet":               {`{do: reset, from: 1h}`, func(a answer) bool { return a.status == 200 }, 2, sandbox.Told},
-		"whole batch, no cause": {`{do: whole_batch}`, func(a answer) bool { return a.status == 200 }, 2, sandbox.Told},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			faults, err := sandbox.LoadFaults([]byte("[" + c.fault + "]"))
-			if err != nil {
-				t.Fatal(err)
+	for name, c := range faultCases() {
+		if c.body == "" {
+			c.body = create(`{"email":"a@b.co"}`, `{"email":"b@b.co"}`)
+		}
+		for way, run := range ways() {
+			t.Run(name+" over "+way, func(t *testing.T) {
+				t.Parallel()
+				run(t, func(t *testing.T, reach func(*sandbox.Server) (http.RoundTripper, string)) {
+					faults, err := sandbox.LoadFaults([]byte("[" + c.fault + "]"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					var told []string
+					s := server(t, sandbox.Options{CRM: c.crm, Faults: faults, Observe: func(e sandbox.Event) { told = append(told, e.Answer) }})
+					rt, base := reach(s)
+					if a := post(t, rt, base, "contact", c.body); !c.check(a) {
+						t.Errorf("%d %v %s", a.status, a.err, a.text)
+					}
+					if r := s.Records("crm", "g", "contact"); len(r) != c.applied {
+						t.Errorf("%d applied, not %d", len(r), c.applied)
+					}
+					for _, one := range told {
+						if one != c.told {
+							t.Errorf("the observer heard %q, not %q", told, c.told)
+						}
+					}
+					if want := strings.Count(c.body, `"email"`); len(told) != want {
+						t.Errorf("the observer heard %d times, not %d", len(told), want)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAFaultIsCountedUnderItsName(t *testing.T) {
+	t.Parallel()
+	var heard []string
+	s := server(t, sandbox.Options{
+		Faults:  sandbox.Faults{{Name: "a slow day", Do: sandbox.DoLatency, Delay: time.Nanosecond, Every: 2}, {Do: sandbox.DoStatus, Status: 503, Count: 1}},
+		Observe: func(e sandbox.Event) { heard = append(heard, e.Fault+"/"+e.Client) },
+	})
+	for i := range 4 {
+		direct(t, s, "thing", create(fmt.Sprintf(`{"n":%d}`, i)))
+	}
+	if got := s.Stats().Faults; got["a slow day"] != 2 || got["503"] != 1 || len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+	if want := []string{"503/", "a slow day/", "/", "a slow day/"}; !slices.Equal(heard, want) {
+		t.Errorf("%q, not %q", heard, want)
+	}
+}
+
+// TestAnOutageLastsAsLongAsItIsSaidTo also replaces the faults of a server that runs.
+func TestAnOutageLastsAsLongAsItIsSaidTo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := server(t, sandbox.Options{})
+		time.Sleep(time.Hour)
+		if err := s.SetFaults(sandbox.Faults{{Do: sandbox.DoReset, From: time.Minute, Until: 3 * time.Minute}}); err != nil {
+			t.Fatal(err)
+		}
+		var fails []bool
+		for range 4 {
+			fails = append(fails, direct(t, s, "thing", create(`{}`)).err != nil)
+			time.Sleep(time.Minute)
+		}
+		if !slices.Equal(fails, []bool{false, true, true, false}) {
+			t.Errorf("%v", fails)
+		}
+	})
+}
+
+// TestALockRefusesSomeAndTheRestIsWritten: the refused ones are not the records' fault.
+func TestALockRefusesSomeAndTheRestIsWritten(t *testing.T) {
+	t.Parallel()
+	var kinds, codes []string
+	s := server(t, sandbox.Options{
+		CRM: sandbox.Salesforce, Faults: sandbox.Faults{{Do: sandbox.DoLock}},
+		Observe: func(e sandbox.Event) { kinds, codes = append(kinds, e.Kind+" "+e.Answer), append(codes, e.Code) },
+	})
+	a := direct(t, s, "contact", create(slices.Repeat([]string{`{"LastName":"A"}`}, 20)...))
+	locked := strings.Count(a.text, "UNABLE_TO_LOCK_ROW")
+	if n := len(s.Records("crm", "g", "contact")); a.status != 200 || n+locked != 20 || n == 0 || locked == 0 {
+		t.Errorf("%d written, %d locked: %d %s", n, locked, a.status, a.text)
+	}
+	for i, k := range kinds {
+		if k != "applied told" && k != "not_applied try_again" || codes[i] != "" {
+			t.Errorf("record %d: %s %s", i, k, codes[i])
+		}
+	}
+}
+
+func TestAHangEndsWithTheClientOrTheServer(t *testing.T) {
+	t.Parallel()
+	for way, run := range ways() {
+		for apply, want := range map[string]int{"no": 0, "yes": 1} {
+			t.Run(way+", applied: "+apply, func(t *testing.T) {
+				t.Parallel()
+				run(t, func(t *testing.T, reach func(*sandbox.Server) (http.RoundTripper, string)) {
+					s := server(t, sandbox.Options{Faults: sandbox.Faults{{Do: sandbox.DoHang, Apply: apply}}})
+					rt, base := reach(s)
+					why := errors.New("waited long enough")
+					ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
+					defer cancel()
+					if a := exchangeWithin(ctx, rt, base, "contact", one); !errors.Is(a.err, why) {
+						t.Errorf("%d %v", a.status, a.err)
+					}
+					if n := len(s.Records("crm", "g", "contact")); n != want {
+						t.Errorf("%d records", n)
+					}
+					hung := make(chan answer)
+					go func() { hung <- post(t, rt, base, "contact", strings.Replace(one, "a@", "b@", 1)) }()
+					for len(s.Requests()) < 2 {
+						runtime.Gosched()
+					}
+					s.Close()
+					if a := <-hung; !isReset(a) {
+						t.Errorf("after Close: %d %v", a.status, a.err)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestARequestThatEndedCanBeAppliedLate(t *testing.T) {
+	t.Parallel()
+	for do, takes := range map[sandbox.Do]time.Duration{sandbox.DoHang: 10 * time.Second, sandbox.DoReset: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			var late []bool
+			s := server(t, sandbox.Options{
+				Faults:  sandbox.Faults{{Do: do, Apply: "late", Delay: time.Minute, Count: 1}},
+				Observe: func(e sandbox.Event) { late = append(late, e.Late && e.Kind == sandbox.Applied) },
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			began := time.Now()
+			if a := exchangeWithin(ctx, s.Transport(), "http://sandbox", "contact", one); a.err == nil || time.Since(began) != takes {
+				t.Errorf("%s: %v after %s", do, a.err, time.Since(began))
 			}
-			for _, over := range []string{"HTTP", "no network"} {
-				var told []string
-				s := server(t, sandbox.Options{Faults: faults, Observe: func(e sandbox.Event) { told = append(told, e.Answer) }})
-				rt, base := s.Transport(), "http://sandbox"
-				if over == "HTTP" {
-					web := httptest.NewServer(s)
-					t.Cleanup(web.Close)
-					transport := &http.Transport{}
-					t.Cleanup(transport.CloseIdleConnections)
-					rt, base = transport, web.URL
-				}
-				a := post(t, rt, base, "contact", create(`{"email":"a@b.co"}`, `{"email":"b@b.co"}`))
-				if !c.check(a) {
-					t.Errorf("over %s: %d %v %s", over, a.status, a.err, a.text)
-				}
-				if r := s.Records("crm", "g", "contact"); len(r) != c.applied {
-					t.Errorf("over %s: %d applied, not %d", over, len(r), c.applied)
-				}
-				if len(told) != 2 || told[0] != c.told {
-					t.Errorf("over %s: the observer heard %q, not %q", over, told, c.told)
-				}
+			// The scratch of the request is used again before it is applied.
+			direct(t, s, "contact", create(`{"email":"zzzzzzzzzzzzz@z.zz","firstname":"zzzzzzzzzzzz"}`))
+			time.Sleep(time.Minute - time.Nanosecond)
+			if n := len(s.Records("crm", "g", "contact")); n != 1 {
+				t.Errorf("%s: %d records before the time", do, n)
+			}
+			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			r := s.Records("crm", "g", "contact")
+			if len(r) != 2 || string(r[1].Fields["email"]) != `"a@b.co"` || !slices.Equal(late, []bool{false, false, true}) {
+				t.Errorf("%s: %+v, events %v", do, r, late)
 			}
 		})
 	}
 }
 
-func TestARequestThatIsGivenUpCanBeAppliedLate(t *testing.T) {
+func TestNothingIsAppliedAfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var late []bool
-		s := server(t, sandbox.Options{
-			Faults:  sandbox.Faults{{Do: sandbox.DoHang, Apply: "late", Delay: time.Minute}},
-			Observe: func(e sandbox.Event) { late = append(late, e.Late && e.Kind == sandbox.Applied) },
-		})
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sandbox/projects/p/integrations/crm/objects/contact", strings.NewReader(create(`{"email":"a@b.co"}`)))
-		req.Header.Set("X-Api-Key", "k")
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		began := time.Now()
-		if _, err := s.Transport().RoundTrip(req.WithContext(ctx)); !errors.Is(err, ctx.Err()) || time.Since(began) != 10*time.Second {
-			t.Errorf("%v after %s", err, time.Since(began))
-		}
-		if n := len(s.Records("crm", "g", "contact")); n != 0 {
-			t.Errorf("%d records before the time", n)
-		}
-		time.Sleep(time.Minute + time.Second)
-		if n := len(s.Records("crm", "g", "contact")); n != 1 || !slices.Equal(late, []bool{false, true}) {
-			t.Errorf("%d records, events %v", n, late)
+		s := server(t, sandbox.Options{Faults: sandbox.Faults{{Do: sandbox.DoReset, Apply: "late", Delay: time.Minute}}})
+		direct(t, s, "contact", one)
+		s.Close()
+		s.Close()
+		time.Sleep(time.Hour)
+		if r := s.Records("crm", "g", "contact"); len(r) > 0 {
+			t.Errorf("%+v", r)
 		}
 	})
 }
@@ -109,6 +195,7 @@ func TestABodyThatItsClientWithdrawsIsTheClientsError(t *testing.T) {
 	withdrawn := errors.New("not released")
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sandbox/projects/p/integrations/crm/objects/contact", failing{withdrawn})
 	req.Header.Set("X-Api-Key", "k")
+	req.Header.Set("Content-Type", "application/json")
 	if _, err := s.Transport().RoundTrip(req); !errors.Is(err, withdrawn) {
 		t.Errorf("%v", err)
 	}
@@ -145,6 +232,9 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`[{do: explode}]`, `[{do: status}]`, `[{do: status, status: 99}]`, `[{do: reset, chance: 2}]`, `[{do: reset, colour: red}]`,
+		`[{do: reset, status: 500}]`, `[{do: cut, apply: yes}]`, `[{do: status, status: 504, apply: late}]`, `[{do: status, status: 503, apply: yes}]`,
+		`[{do: reset, delay: 1s}]`, `[{do: latency}]`, `[{do: reset, from: 2s, until: 1s}]`, `[{do: status, status: 503, retry_after_form: date}]`,
+		`[{do: status, status: 503, body: xml}]`, `[{do: reset, until: soon}]`,
 		`[{do: reset, field: email}]`, `[{do: hang, apply: perhaps}]`, `[{do: reset, type: upsert}]`, `do: reset`, `[{do: status, status: 503, retry_after_form: soon}]`,
 	} {
 		if _, err := sandbox.LoadFaults([]byte(text)); err == nil {
@@ -153,10 +243,47 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatIsResetLooksLikeOne(t *testing.T) {
+// TestFaultsAreReplacedWhileItRuns also reads back what was set, and sets that.
+func TestFaultsAreReplacedWhileItRuns(t *testing.T) {
 	t.Parallel()
-	s := server(t, sandbox.Options{Faults: sandbox.Faults{{Do: sandbox.DoReset}}})
-	if a := direct(t, s, "contact", create(`{"email":"a@b.co"}`)); !errors.Is(a.err, syscall.ECONNRESET) {
-		t.Errorf("%v", a.err)
+	s := server(t, sandbox.Options{})
+	call := func(method, body string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://sandbox/sandbox/faults", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.Transport().RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		data, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(data)
+	}
+	set := "- {do: status, status: 503, retry_after: 90s, until: 1h, retryable: false}\n- {do: hang, apply: late, delay: 1m30s}\n"
+	if code, text := call(http.MethodPut, set); code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	_, first := call(http.MethodGet, "")
+	if a := direct(t, s, "thing", create(`{}`)); a.status != 503 || a.header.Get("Retry-After") != "90" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	if code, text := call(http.MethodPut, "- {do: status, status: 9}"); code != http.StatusBadRequest || !strings.Contains(text, "faults[0].status is 9") {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, text := call(http.MethodPost, first); code != http.StatusOK {
+		t.Errorf("what was read cannot be set: %d %s", code, text)
+	}
+	if _, second := call(http.MethodGet, ""); first != second || !strings.Contains(first, `"retry_after":"1m30s"`) {
+		t.Errorf("%s, then %s", first, second)
+	}
+	if code, _ := call(http.MethodPut, "[]"); code != http.StatusOK {
+		t.Errorf("%d", code)
+	}
+	if a := direct(t, s, "thing", create(`{}`)); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.text)
 	}
 }

@@ -82,7 +82,7 @@ type Stats struct {
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request{}, s.requests...)
+	return append([]Request{}, s.requests[max(0, len(s.requests)-s.o.LogSize):]...)
 }
 
 // Violations returns the requests that broke the contract.
@@ -113,8 +113,9 @@ func clone[K comparable](m map[K]int) map[K]int {
 // remember lists a request. The lock is held.
 func (s *Server) remember(r Request) {
 	s.stats.Requests[r.Status]++
-	if len(s.requests) >= s.o.LogSize {
-		n := copy(s.requests, s.requests[1:])
+	if len(s.requests) >= 2*s.o.LogSize {
+		n := copy(s.requests, s.requests[len(s.requests)-s.o.LogSize:])
+		clear(s.requests[n:])
 		s.requests = s.requests[:n]
 	}
 	s.requests = append(s.requests, r)
@@ -124,6 +125,7 @@ func (s *Server) remember(r Request) {
 func (s *Server) violate(number int64, path, why string, body []byte) {
 	s.stats.Violations++
 	if len(s.violations) < maxViolations {
+		s.o.Log.Warn().Int64("request", number).Str("path", path).Str("why", why).Msg("a request breaks the contract")
 		const most = 4096
 		s.violations = append(s.violations, Violation{Number: number, Path: path, Why: why, Body: string(body[:min(len(body), most)])})
 	}

@@ -81,7 +81,8 @@ type Options struct {
 	PartialStatus int
 	// MaxBody bounds a request's body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
-	// LogSize is how many requests Requests remembers; 0: DefaultLogSize.
+	// LogSize is how many requests Requests remembers, and how many operations are
+	// known; 0: DefaultLogSize.
 	LogSize int
 	// KeepBodies keeps the bodies of those requests too.
 	KeepBodies bool
@@ -91,7 +92,8 @@ type Options struct {
 	// Observe is told everything that happens, under the server's lock and so in
 	// one order: it must be quick and must not call the server.
 	Observe func(Event)
-	Log     zerolog.Logger
+	// Log gets a warning for each violation that is kept, and the faults that are set.
+	Log zerolog.Logger
 }
 
 // New returns a server, or an error that names the option at fault. Close it
@@ -103,6 +105,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, started: time.Now(), closing: make(chan struct{}),
 		stores: make(map[storeKey]*store), ids: newIDs(o.CRM, o.Rand), busy: make(map[string]int),
+		operations: make(map[string]*operation), masters: make(map[masterKey]*master),
 		stats: Stats{Requests: map[int]int{}, Applied: map[string]int{}, Refused: map[string]int{}, Faults: map[string]int{}},
 	}
 	s.pool.New = func() any { return &scratch{decoder: decoder{json: jsontext.NewDecoder(bytes.NewReader(nil))}} }

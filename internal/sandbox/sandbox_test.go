@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,11 +42,20 @@ type answer struct {
 // post sends a body to an object through a transport.
 func post(t testing.TB, rt http.RoundTripper, base, object, body string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/projects/p/integrations/crm/objects/"+object, strings.NewReader(body))
+	return exchangeWithin(t.Context(), rt, base, object, body)
+}
+
+func exchange(rt http.RoundTripper, base, object, body string) answer {
+	return exchangeWithin(context.Background(), rt, base, object, body)
+}
+
+func exchangeWithin(ctx context.Context, rt http.RoundTripper, base, object, body string) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/projects/p/integrations/crm/objects/"+object, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		return answer{err: err}
 	}
 	req.Header.Set("X-Api-Key", "k")
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		return answer{err: err}
@@ -97,6 +107,19 @@ func TestRequestsThatBreakTheContractAreRefusedAndKept(t *testing.T) {
 		"associations of an update":   {body: `{"groupRef":"g","type":"update","record":{"id":"1"},"associations":[{}]}`, says: "go with create"},
 		"associations for Salesforce": {crm: sandbox.Salesforce, body: `{"groupRef":"g","type":"create","record":{"LastName":"A"},"associations":[{}]}`, says: "HubSpot only"},
 		"headers for HubSpot":         {body: `{"groupRef":"g","type":"create","record":{},"headers":[{"key":"a","value":"b"}]}`, says: "Salesforce only"},
+		"a retryPolicy at once":       {body: `{"groupRef":"g","type":"create","record":{},"retryPolicy":{"deadlineHours":2}}`, says: "needs mode asynchronous"},
+		"an autoBatchPolicy at once":  {body: `{"groupRef":"g","type":"create","record":{},"autoBatchPolicy":{"maxDelayMinutes":2}}`, says: "needs mode asynchronous"},
+		"an autoBatchPolicy of batch": {body: `{"groupRef":"g","type":"create","mode":"asynchronous","batch":[{"record":{}}],"autoBatchPolicy":{"maxDelayMinutes":2}}`, says: "takes record"},
+		"a delay of 0":                {body: `{"groupRef":"g","type":"create","mode":"asynchronous","record":{},"autoBatchPolicy":{"maxDelayMinutes":0}}`, says: "1 to 1440"},
+		"no delay":                    {body: `{"groupRef":"g","type":"create","mode":"asynchronous","record":{},"autoBatchPolicy":{}}`, says: "maxDelayMinutes is missing"},
+		"a deadline of 49 hours":      {body: `{"groupRef":"g","type":"create","mode":"asynchronous","record":{},"retryPolicy":{"deadlineHours":49}}`, says: "1 to 48"},
+		"associations beside batch":   {body: `{"groupRef":"g","type":"create","batch":[{"record":{}}],"associations":[{}]}`, says: "into its items"},
+		"a mode that is none":         {body: `{"groupRef":"g","type":"create","mode":"eventually","record":{}}`, says: "eventually"},
+		"a member of an item":         {body: `{"groupRef":"g","type":"create","batch":[{"record":{},"id":"5"}]}`, says: "batch[0]"},
+		"a field twice":               {body: create(`{"email":"a@b.co","email":"b@b.co"}`), says: "twice"},
+		"invalid UTF-8":               {body: create("{\"email\":\"a\xff@b.co\"}"), says: "not JSON"},
+		"a number that is none":       {body: create(`{"score":NaN}`), says: "not JSON"},
+		"10,001 arrays":               {body: create(`{"deep":` + strings.Repeat("[", 10001) + strings.Repeat("]", 10001) + `}`), says: "not JSON"},
 		"an asynchronous delete":      {body: `{"groupRef":"g","type":"delete","mode":"asynchronous","record":{"id":"1"}}`, says: "synchronous only"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +23,10 @@ type Server struct {
 	ids        *ids
 	busy       map[string]int // parents that a request under way writes children of
 	number     int64
-	requests   []Request // the last LogSize
+	requests   []Request // the last LogSize, and up to as many before them
+	operations map[string]*operation
+	operated   []string // their ids, the oldest first; as many as LogSize
+	masters    map[masterKey]*master
 	stats      Stats
 	violations []Violation
 }
@@ -44,8 +45,9 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, base := range []string{"", "/v1"} {
 		mux.HandleFunc("POST "+base+"/projects/{project}/integrations/{integration}/objects/{object}", s.write)
-		mux.HandleFunc("GET "+base+"/projects/{project}/operations/{operation}", s.operation)
+		mux.HandleFunc("GET "+base+"/projects/{project}/operations/{operation}", s.showOperation)
 	}
+	mux.HandleFunc("/", s.nowhere)
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("GET /sandbox/records", s.showRecords)
 	mux.HandleFunc("GET /sandbox/requests", s.showRequests)
@@ -70,20 +72,17 @@ func (s *Server) Close() {
 	}
 }
 
-var errUnauthorized = errors.New("the X-Api-Key header is missing or not a key of this project")
-
-// admit checks the key and the project, as every endpoint of the API does.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
+// admit checks the key and the project, as every endpoint of the API does. It
+// returns the status and the reason of a refusal, or 0.
+func (s *Server) admit(r *http.Request) (status int, why string) {
 	key := r.Header.Get("X-Api-Key")
 	if key == "" || s.o.APIKey != "" && key != s.o.APIKey {
-		problem(w, http.StatusUnauthorized, errUnauthorized.Error(), false)
-		return false
+		return http.StatusUnauthorized, "the X-Api-Key header is missing or not a key of this project"
 	}
 	if project := r.PathValue("project"); s.o.Project != "" && project != s.o.Project {
-		problem(w, http.StatusNotFound, "project "+project+" does not exist", false)
-		return false
+		return http.StatusNotFound, "project " + project + " does not exist"
 	}
-	return true
+	return 0, ""
 }
 
 // place refuses integrations and objects that are not configured.
@@ -106,15 +105,24 @@ func (s *Server) place(integration, object string) string {
 	return "object " + object + " is not configured in integration " + integration
 }
 
-// operation answers what became of a write.
-func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
-	if !s.admit(w, r) {
-		return
+// problem answers as application/problem+json.
+func (s *Server) problem(w http.ResponseWriter, status int, detail string) {
+	s.mu.Lock()
+	id := s.ids.uuid()
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(encode(problemBody(id, status, detail, false)))
+}
+
+// nowhere answers requests for what the API does not have.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+	why := r.Method + " " + r.URL.Path + " is no endpoint of the API"
+	if path := strings.TrimPrefix(r.URL.Path, "/v1"); strings.HasPrefix(path, "/projects/") {
+		s.mu.Lock()
+		s.number++
+		s.violate(s.number, r.URL.Path, why, nil)
+		s.mu.Unlock()
 	}
-	id := r.PathValue("operation")
-	if !slices.ContainsFunc(s.Requests(), func(r Request) bool { return r.Operation == id }) {
-		problem(w, http.StatusNotFound, "operation "+id+" does not exist", false)
-		return
-	}
-	send(w, http.StatusOK, map[string]any{"id": id, "status": "success", "result": "Write completed"})
+	s.problem(w, http.StatusNotFound, why)
 }

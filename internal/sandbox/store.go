@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -29,6 +30,8 @@ type Record struct {
 	Object      string                     `json:"object"`
 	ID          string                     `json:"id"`
 	Version     int                        `json:"version"` // 1 when created; each update adds one
+	Created     time.Time                  `json:"created"`
+	Updated     time.Time                  `json:"updated"`
 	Fields      map[string]json.RawMessage `json:"fields"`
 }
 
@@ -69,6 +72,9 @@ func (s *Server) Seed(integration, group, object string, rows []map[string]any) 
 func seedRequest(row map[string]any) (*request, error) {
 	q := &request{typ: model.Create, items: []item{{}}}
 	for name, value := range row {
+		if name == "id" {
+			return nil, errors.New("id: the CRM gives ids itself")
+		}
 		data, err := json.Marshal(value)
 		if err != nil {
 			return nil, err
@@ -116,7 +122,7 @@ func (s *Server) list(match func(storeKey) bool) []Record {
 func (s *Server) create(st *store, k storeKey, q *request, it *item) string {
 	id := s.ids.next(k.object)
 	key, _ := keyOf(s.o.CRM, []byte(id))
-	r := &Record{Integration: k.integration, Group: k.group, Object: k.object, ID: id, Fields: make(map[string]json.RawMessage, it.to-it.from)}
+	r := &Record{Integration: k.integration, Group: k.group, Object: k.object, ID: id, Created: time.Now(), Fields: make(map[string]json.RawMessage, it.to-it.from)}
 	st.records[string(key)] = r
 	st.put(s.o.CRM, r, string(key), q, it)
 	return id
@@ -125,6 +131,7 @@ func (s *Server) create(st *store, k storeKey, q *request, it *item) string {
 // put writes the fields of an item into a record.
 func (st *store) put(crm CRM, r *Record, key string, q *request, it *item) {
 	r.Version++
+	r.Updated = time.Now()
 	for _, f := range q.of(it) {
 		name := string(f.name)
 		if st.rules != nil {

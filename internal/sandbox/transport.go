@@ -179,7 +179,7 @@ type answerBody struct {
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	if b.ctx.Err() != nil && b.end != io.EOF || b.ctx.Err() != nil && len(b.rest) > 0 {
+	if complete := len(b.rest) == 0 && b.end == io.EOF; !complete && b.ctx.Err() != nil {
 		return 0, context.Cause(b.ctx)
 	}
 	if len(b.rest) == 0 {

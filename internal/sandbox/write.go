@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
+	"net"
 	"net/http"
 	"time"
 
@@ -25,24 +28,36 @@ type plan struct {
 
 // write is the endpoint.
 func (s *Server) write(w http.ResponseWriter, r *http.Request) {
-	if !s.admit(w, r) {
-		return
-	}
 	k := storeKey{integration: r.PathValue("integration"), object: r.PathValue("object")}
-	if why := s.place(k.integration, k.object); why != "" {
-		problem(w, http.StatusNotFound, why, false)
+	status, why := s.admit(r)
+	if status == 0 {
+		if why = s.place(k.integration, k.object); why != "" {
+			status = http.StatusNotFound
+		}
+	}
+	if status != 0 {
+		s.turnAway(w, r, k, status, why)
 		return
 	}
 	sc := s.pool.Get().(*scratch)
 	defer s.pool.Put(sc)
 	if err := sc.read(r, s.o.MaxBody); err != nil {
 		if errors.Is(err, errTooLarge) {
-			problem(w, http.StatusRequestEntityTooLarge, err.Error(), false)
+			s.turnAway(w, r, k, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", s.o.MaxBody))
 			return
 		}
 		panic(http.ErrAbortHandler) // the client went away in the middle of its body
 	}
 	s.deliver(w, r, s.take(r, k, sc))
+}
+
+// turnAway answers a request that was not looked into.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, k storeKey, status int, why string) {
+	s.mu.Lock()
+	s.number++
+	s.remember(Request{Number: s.number, At: time.Now(), Client: client(r), Integration: k.integration, Object: k.object, Status: status})
+	s.mu.Unlock()
+	s.problem(w, status, why)
 }
 
 var errTooLarge = errors.New("the body is too large")
@@ -72,18 +87,18 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, p plan) {
 	if p.end != nil {
 		p.end()
 	}
-	switch p.do {
-	case DoHang:
+	if p.do == DoHang {
 		select {
 		case <-ctx.Done():
 		case <-s.closing:
 		}
-		if p.late != nil {
-			time.AfterFunc(p.delay, p.late)
-		}
-		panic(http.ErrAbortHandler)
-	case DoReset:
-		panic(http.ErrAbortHandler)
+	}
+	if p.late != nil {
+		time.AfterFunc(p.delay, p.late)
+	}
+	if p.do == DoHang || p.do == DoReset {
+		reset(w)
+		return
 	}
 	for name, values := range p.header {
 		w.Header()[name] = values
@@ -101,6 +116,19 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, p plan) {
 	_, _ = w.Write(p.body)
 }
 
+// reset ends the connection without an answer: over TCP with a reset, where an
+// aborted handler would only close it.
+func reset(w http.ResponseWriter) {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
 // take decides what becomes of a request, applies it, and writes it down.
 func (s *Server) take(r *http.Request, k storeKey, sc *scratch) plan {
 	s.mu.Lock()
@@ -110,6 +138,9 @@ func (s *Server) take(r *http.Request, k storeKey, sc *scratch) plan {
 	err := sc.decoder.decode(sc.body, q)
 	if err == nil {
 		err = q.shape(s.o.CRM)
+	}
+	if typ := r.Header.Get("Content-Type"); !isJSON(typ) {
+		err = fmt.Errorf("the Content-Type is %q, want application/json", typ)
 	}
 	line := Request{
 		Number: s.number, At: time.Now(), Client: client(r), Integration: k.integration, Object: k.object,
@@ -129,11 +160,19 @@ func (s *Server) take(r *http.Request, k storeKey, sc *scratch) plan {
 		s.stats.Batches++
 		s.stats.Batched += len(q.items)
 	}
-	w := &work{s: s, k: k, q: q, st: s.store(k), line: &line, fault: s.draw(k, q, line.At), results: make([]result, len(q.items))}
+	w := &work{s: s, project: r.PathValue("project"), k: k, q: q, st: s.store(k), line: &line, fault: s.draw(k, q, line.At), results: make([]result, len(q.items))}
 	p := w.run()
 	p.wait += s.o.Latency
 	s.remember(line)
 	return p
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	typ, _, err := mime.ParseMediaType(contentType)
+	return err == nil && typ == "application/json"
 }
 
 func client(r *http.Request) string {
@@ -146,6 +185,7 @@ func client(r *http.Request) string {
 // work is one request under the lock.
 type work struct {
 	s       *Server
+	project string
 	k       storeKey
 	q       *request
 	st      *store
@@ -210,7 +250,11 @@ func (w *work) later() func() {
 	return func() {
 		w.s.mu.Lock()
 		defer w.s.mu.Unlock()
-		l := &work{s: w.s, k: w.k, q: q, st: w.st, line: &Request{Number: w.line.Number, Client: w.line.Client, Fault: w.line.Fault}, results: make([]result, len(q.items))}
+		if w.s.closed {
+			return
+		}
+		line := &Request{Number: w.line.Number, Client: w.line.Client, Fault: w.line.Fault}
+		l := &work{s: w.s, k: w.k, q: q, st: w.st, line: line, results: make([]result, len(q.items))}
 		l.apply()
 		l.tell(Lost, true)
 	}

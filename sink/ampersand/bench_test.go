@@ -57,7 +57,7 @@ func BenchmarkAnswer(b *testing.B) {
 				rt := transport(func(r *http.Request) (*http.Response, error) {
 					_, _ = io.Copy(io.Discard, r.Body)
 					body.Reset([]byte(answer))
-					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(&body)}, nil
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(&body)}, nil
 				})
 				cl := client(b, "http://api.example", func(o *Options) { o.Transport = rt })
 				encoded := cl.Encode(typ.r)

@@ -50,7 +50,7 @@ func TestBodies(t *testing.T) {
 			if !json.Valid(b.Bytes()) {
 				t.Error("no JSON")
 			}
-			req := &http.Request{Method: "POST", ContentLength: int64(b.Len()), Header: header("X-Api-Key", "k", "Content-Type", "application/json")}
+			req := &http.Request{Method: http.MethodPost, ContentLength: int64(b.Len()), Header: header("X-Api-Key", "k", "Content-Type", "application/json")}
 			if err := validRequest(req, b.Bytes()); err != nil {
 				t.Error(err)
 			}

@@ -87,9 +87,7 @@ func classify(r *Request, a *answer) model.Answer {
 	a.reply.why.settle(j.onlyID())
 	if a.lost != "" {
 		j.lost(a.lost, a.message)
-		if a.reply.why.class == held {
-			j.out.Hold = model.ScopeDestination
-		}
+		j.heed()
 		return j.out
 	}
 	row := refine(rowOf(a.status), a)
@@ -99,6 +97,7 @@ func classify(r *Request, a *answer) model.Answer {
 	}
 	if v == read {
 		j.read()
+		j.heed()
 		return j.out
 	}
 	j.out.Hold, j.out.Code, j.out.Message = row.hold, row.code, a.says(row.message)

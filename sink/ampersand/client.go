@@ -112,18 +112,22 @@ func (x *exchange) do(ctx context.Context, key string) *answer {
 		x.a.lost, x.a.message = CodeUnreachable, x.tidy.message(err.Error())
 		return &x.a
 	}
-	resp, err := x.c.o.Transport.RoundTrip(req)
+	resp, err := x.c.o.Transport.RoundTrip(req) //nolint:bodyclose // receive closes it
 	if err == nil {
 		x.a.status = resp.StatusCode
 		err = x.receive(resp)
 	}
-	var refused error
-	x.a.sent, refused = x.gate.close()
+	sent, refused := x.gate.close()
+	x.a.sent = sent.some
 	switch {
 	case x.a.status == 0 && refused != nil:
 		x.a.lost, x.a.message = CodeNotReleased, x.tidy.message(refused.Error())
 	case err != nil && x.matters():
 		x.a.lost, x.a.message = x.explain(ctx, within, err)
+	case !sent.all && x.matters():
+		// A proxy that repeats its last answer is ahead of the request that it is taken for.
+		x.a.lost = CodeUnknownAnswer
+		x.a.message = fmt.Sprintf("POST %s: HTTP %d came before the request had left", x.c.host, x.a.status)
 	}
 	return &x.a
 }

@@ -63,8 +63,7 @@ type class uint8
 const (
 	unclassed  class = iota
 	vague            // refused, and a more precise code may stand beside it
-	refused          // the record's own fault
-	systemic         // refused; on most writes of a lane it is the lane's fault
+	refused          // the record's own fault, or of all of its lane: the flood guard tells
 	gone             // there is no such record
 	conflict         // the record collides with an existing one
 	locked           // transient, and depends on the neighbours
@@ -88,9 +87,8 @@ func classOf(code string) class {
 		return conflict
 	case "ENTITY_IS_DELETED", codeNotFound, "OBJECT_NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY":
 		return gone
-	case "INVALID_FIELD", "INVALID_TYPE", "PROPERTY_DOESNT_EXIST", "INSUFFICIENT_ACCESS_OR_READONLY":
-		return systemic
-	case "REQUIRED_FIELD_MISSING", "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_EMAIL",
+	case "INVALID_FIELD", "INVALID_TYPE", "PROPERTY_DOESNT_EXIST", "INSUFFICIENT_ACCESS_OR_READONLY",
+		"REQUIRED_FIELD_MISSING", "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_EMAIL",
 		"INVALID_DATE", "INVALID_OPTION", "INVALID_INTEGER", "NUMBER_OUTSIDE_VALID_RANGE",
 		"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "BAD_VALUE_FOR_RESTRICTED_PICKLIST",
 		"FIELD_CUSTOM_VALIDATION_EXCEPTION", "FIELD_FILTER_VALIDATION_EXCEPTION", "FIELD_INTEGRITY_EXCEPTION":
@@ -146,12 +144,4 @@ func effectOf(c class, t model.Type) effect {
 		}
 	}
 	return effect{kind: model.Rejected, whole: model.Halved}
-}
-
-// Systemic reports whether a rejection's code is more often the lane's fault
-// than the record's: a field deleted in the CRM, a permission taken away, a
-// request that the API will not have. The same code on most of a lane's recent
-// writes should hold the lane.
-func Systemic(code string) bool {
-	return code == CodeBadRequest || code == CodeNotRetryable || classOf(code) == systemic
 }

@@ -8,29 +8,27 @@ import (
 	"github.com/ampersink/ampersink/internal/model"
 )
 
-// TestCodesInEntries: every code of the table, as Salesforce and HubSpot spell
-// it, in an entry of a batch and in the one sentence that a single write gets.
-func TestCodesInEntries(t *testing.T) {
-	t.Parallel()
+// codesInEntries: every code of the table, as Salesforce and HubSpot spell it, in
+// an entry of a batch and in the one sentence that a single write gets.
+func codesInEntries() (rows []outcomeRow) {
 	groups := []struct {
-		row            string
-		codes          string
-		want           string // of a create or update; %s is the code
-		ofDelete       string
-		hold           model.ScopeKind
-		retryOtherwise bool
+		row      string
+		codes    string
+		want     string // of a create or update; %s is the code
+		ofDelete string
+		hold     model.ScopeKind
 	}{
-		{row: "locks and slow queries", codes: "UNABLE_TO_LOCK_ROW SERVER_UNAVAILABLE QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG", want: "retry alone"},
-		{row: "throttled inside an entry", codes: "RATE_LIMIT RATE_LIMITS TOO_MANY_REQUESTS", want: "retry lane"},
-		{row: "duplicates", codes: "DUPLICATE_VALUE DUPLICATES_DETECTED CONFLICT", want: "rejected %s"},
-		{row: "gone", codes: "ENTITY_IS_DELETED NOT_FOUND OBJECT_NOT_FOUND INVALID_CROSS_REFERENCE_KEY", want: "rejected %s", ofDelete: "written"},
-		{row: "refused", codes: "REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST FIELD_CUSTOM_VALIDATION_EXCEPTION VALIDATION_ERROR INVALID_DATE INVALID_OPTION", want: "rejected %s"},
-		{row: "systemic", codes: "INVALID_FIELD INVALID_TYPE PROPERTY_DOESNT_EXIST INSUFFICIENT_ACCESS_OR_READONLY", want: "rejected %s"},
-		{row: "hold", codes: "REQUEST_LIMIT_EXCEEDED API_DISABLED_FOR_ORG INVALID_GRANT INVALID_SESSION_ID", want: "retry lane", hold: model.ScopeDestination},
-		{row: "anything else", codes: "SOME_CODE_OF_TOMORROW", want: "rejected %s"},
+		{row: "code, transient", codes: "UNABLE_TO_LOCK_ROW SERVER_UNAVAILABLE QUERY_TIMEOUT REQUEST_RUNNING_TOO_LONG", want: "retry alone"},
+		{row: "code, transient", codes: "RATE_LIMIT RATE_LIMITS TOO_MANY_REQUESTS", want: "retry lane"},
+		{row: "code, duplicate", codes: "DUPLICATE_VALUE DUPLICATES_DETECTED CONFLICT", want: "rejected %s"},
+		{row: "code, gone", codes: "ENTITY_IS_DELETED NOT_FOUND OBJECT_NOT_FOUND INVALID_CROSS_REFERENCE_KEY", want: "rejected %s", ofDelete: "written"},
+		{row: "code, refused", codes: "REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST FIELD_CUSTOM_VALIDATION_EXCEPTION VALIDATION_ERROR INVALID_DATE INVALID_OPTION", want: "rejected %s"},
+		{row: "code, of the lane", codes: "INVALID_FIELD INVALID_TYPE PROPERTY_DOESNT_EXIST INSUFFICIENT_ACCESS_OR_READONLY", want: "rejected %s"},
+		{row: "code, hold", codes: "REQUEST_LIMIT_EXCEEDED API_DISABLED_FOR_ORG INVALID_GRANT INVALID_SESSION_ID", want: "retry lane", hold: model.ScopeDestination},
+		{row: "code, anything else", codes: "SOME_CODE_OF_TOMORROW", want: "rejected %s"},
 	}
 	for _, g := range groups {
-		for _, code := range strings.Fields(g.codes) {
+		for code := range strings.FieldsSeq(g.codes) {
 			want := strings.Replace(g.want, "%s", code, 1)
 			top := ""
 			if g.hold != model.ScopeNone {
@@ -42,7 +40,6 @@ func TestCodesInEntries(t *testing.T) {
 				"nested":     fmt.Sprintf(`[{"message":"m","errors":[{"message":"n","code":%q}]}]`, code),
 				"string":     fmt.Sprintf(`[%q]`, code+": words"),
 			}
-			var rows []outcomeRow
 			for spelling, errors := range entries {
 				answer := body(`"successCount":2,"failureCount":1,"results":[{"success":true},{"success":false,"errors":` + errors + `},{"success":true}]`)
 				for _, typ := range [...]model.Type{c, u} {
@@ -56,9 +53,9 @@ func TestCodesInEntries(t *testing.T) {
 			}
 			rows = append(rows, outcomeRow{row: g.row + "/" + code + "/sentence", typ: d, n: 1, hold: g.hold, code: top, want: of,
 				said: body(`"result":{"success":false},"errors":[{"message":"` + code + `: words"}]`).as(422)})
-			run(t, rows)
 		}
 	}
+	return append(rows, collateral()...)
 }
 
 func TestExistingIDIsKeptAsEvidence(t *testing.T) {
@@ -131,18 +128,5 @@ func TestDeleteIsGoneOnlyWhenItsOwnRecordIs(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
-	}
-}
-
-func TestSystemicCodes(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[string]bool{
-		"INVALID_FIELD": true, "INVALID_TYPE": true, "PROPERTY_DOESNT_EXIST": true, "INSUFFICIENT_ACCESS_OR_READONLY": true,
-		CodeBadRequest: true, CodeNotRetryable: true,
-		"REQUIRED_FIELD_MISSING": false, CodeRejected: false, CodeTooLarge: false, "": false,
-	} {
-		if Systemic(code) != want {
-			t.Errorf("Systemic(%q) = %v", code, !want)
-		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *scratch) parse(want []*model.Write, tidy *tidier) (reply, error) {
 	if err := p.object(p.member); err != nil {
 		return p.reply, err
 	}
-	if _, err := p.dec.ReadToken(); err != io.EOF {
+	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return p.reply, errShape
 	}
 	return p.reply, nil
@@ -210,6 +210,10 @@ func (p *parser) success() (bool, error) {
 	return tok.Bool(), nil
 }
 
+// maxID is the longest text that is taken for an id, in bytes: those of CRMs have
+// 15 to 36, and what is kept of an answer must not grow with it.
+const maxID = 255
+
 // recordID reads an id. An update's answer repeats the id that was sent, in the
 // order of the batch: then it is the write's own string and costs nothing.
 func (p *parser) recordID() (string, error) {
@@ -217,12 +221,11 @@ func (p *parser) recordID() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch raw.Kind() {
-	case '0':
-		return string(raw), nil
-	case '"':
-	default:
+	switch k := raw.Kind(); {
+	case len(raw) > maxID+len(`""`), k != '0' && k != '"':
 		return "", nil
+	case k == '0':
+		return string(raw), nil
 	}
 	inner := raw[1 : len(raw)-1]
 	if i := len(p.reply.entries); i < len(p.want) && p.want[i].ID == string(inner) {

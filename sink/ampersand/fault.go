@@ -92,7 +92,7 @@ func (p *parser) note(f *fault, name string, raw jsontext.Value) {
 	switch {
 	case text == "":
 	case name == "existingId" || name == "existingRecordId":
-		f.existing = text
+		f.noteExisting(text)
 	case name == "policyName":
 		// HubSpot tells its daily limit from the one of ten seconds only here.
 		if strings.EqualFold(text, "DAILY") {
@@ -129,6 +129,12 @@ func (f *fault) noteCode(text string) bool {
 	return true
 }
 
+func (f *fault) noteExisting(id string) {
+	if len(id) <= maxID {
+		f.existing = id
+	}
+}
+
 // take keeps the class that wins.
 func (f *fault) take(c class, code string) {
 	if c > f.class {
@@ -150,19 +156,31 @@ func (f *fault) settle(id string) {
 			f.collateral = true
 		}
 		if f.existing == "" {
-			f.existing = existingID(text)
+			f.noteExisting(existingID(text))
 		}
 		if precise {
 			continue
 		}
 		f.scan(text)
 	}
-	if f.class != unclassed || f.collateral || f.code != "" {
+	f.settleMissing(id)
+}
+
+// settleMissing looks for what the sentences say is not there. They say "gone" of
+// the record where nothing has a code, and take it back where the code is the one
+// that everything missing has: a delete that took a missing integration for its
+// record would be lost.
+func (f *fault) settleMissing(id string) {
+	bare := f.class == unclassed && !f.collateral && f.code == ""
+	if !bare && f.code != codeNotFound {
 		return
 	}
 	for _, text := range f.texts {
-		if missing(text, id) == subjectRecord {
+		switch what := missing(text, id); {
+		case bare && what == subjectRecord:
 			f.take(gone, codeNotFound)
+		case !bare && what != subjectRecord && what != subjectNone:
+			f.class = unclassed
 		}
 	}
 }

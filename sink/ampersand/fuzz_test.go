@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,22 +94,41 @@ func FuzzAnswer(f *testing.F) {
 		if status != 200 && status != 422 {
 			said = nil
 		}
+		accepted := 0
 		for i, o := range a.Outcomes {
 			switch {
 			case o.Kind == model.Unknown && (r.Type != c || !sent):
 				t.Errorf("%s, sent %v, is unknown", r.Type, sent)
 			case o.Kind == model.Accepted && r.Type == c && (said == nil || !said[i]):
 				t.Errorf("create %d is written, the answer says %v", i, said)
+			case o.Kind == model.Accepted && r.Type == u && said == nil:
+				t.Errorf("update %d is written by HTTP %d", i, status)
+			case o.Kind == model.Accepted && !sent && r.Type != d:
+				t.Errorf("%s %d is written and never left", r.Type, i)
 			case o.Kind == model.Rejected && len(r.Writes) > 1 && status != 200 && status != 422:
 				t.Errorf("one of several is rejected by HTTP %d", status)
 			case o.Kind == model.Accepted && status >= 500:
 				t.Errorf("written with HTTP %d", status)
 			}
+			if o.Kind == model.Accepted {
+				accepted++
+			}
 			if len(o.Message) > maxMessage || o.Kind != model.Accepted && (o.Code == "" || o.Message == "") {
 				t.Errorf("%+v", o)
 			}
 		}
+		if most := successes(body, len(r.Writes)); r.Type != d && accepted > most {
+			t.Errorf("%d are written, the answer has %d", accepted, most)
+		}
 	})
+}
+
+// successes is how many of n writes an answer can prove written at the most.
+func successes(data []byte, n int) int {
+	if all := oracle(data, n); all != nil && !slices.Contains(all, false) {
+		return n
+	}
+	return bytes.Count(data, []byte("true"))
 }
 
 func FuzzTexts(f *testing.F) {

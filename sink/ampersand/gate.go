@@ -35,6 +35,7 @@ type gate struct {
 
 	mu      sync.Mutex
 	sent    bool
+	whole   bool // all of the body was handed out
 	shut    bool
 	refused error
 	// exact is set for HTTP/1 connections, where the transport replays only a
@@ -50,13 +51,16 @@ func newGate(b *Body, once bool, release func() error) *gate {
 	return g
 }
 
-// close shuts the gate and reports whether anything was handed out, and what the
-// release check said if it refused.
-func (g *gate) close() (sent bool, refused error) {
+// handed is what left of a body.
+type handed struct{ some, all bool }
+
+// close shuts the gate and reports what was handed out, and what the release
+// check said if it refused.
+func (g *gate) close() (sent handed, refused error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.shut = true
-	return g.sent, g.refused
+	return handed{g.sent, g.whole}, g.refused
 }
 
 // again is the request's GetBody: the transport found its connection dead and
@@ -75,7 +79,7 @@ func (g *gate) again() (io.ReadCloser, error) {
 	if g.sent && g.once && !g.exact {
 		return nil, errNoReplay
 	}
-	g.sent = g.sent && !g.exact
+	g.sent, g.whole = g.sent && !g.exact, false
 	return &gateReader{gate: g}, nil
 }
 
@@ -129,6 +133,7 @@ func (r *gateReader) Read(p []byte) (int, error) {
 	n := copy(p, g.body[r.off:])
 	r.off += n
 	g.sent = g.sent || n > 0
+	g.whole = g.whole || r.off == len(g.body)
 	return n, nil
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/ampersink/ampersink/internal/model"
 )
 
-func TestCollateralIsNeverRejected(t *testing.T) {
-	t.Parallel()
+// collateral has the codes of those that failed because others did: they are
+// never rejected for it.
+func collateral() (rows []outcomeRow) {
 	const rolledBack = `{"success":false,"errors":[{"statusCode":"ALL_OR_NONE_OPERATION_ROLLED_BACK","message":"rolled back"}]}`
 	const halted = `{"success":false,"errors":[{"statusCode":"PROCESSING_HALTED"}]}`
 	const unprocessed = `{"success":false,"errors":["record was not processed due to other records failures"]}`
@@ -22,44 +23,43 @@ func TestCollateralIsNeverRejected(t *testing.T) {
 	answer := func(entries ...string) said {
 		return body(`"successCount":0,"failureCount":` + fmt.Sprint(len(entries)) + `,"results":[` + strings.Join(entries, ",") + `]`).as(422)
 	}
-	var rows []outcomeRow
 	for _, typ := range [...]model.Type{c, u} {
 		rows = append(rows,
-			outcomeRow{row: "a culprit is named", typ: typ, n: 3, said: answer(rolledBack, guilty, halted),
+			outcomeRow{row: "code, collateral/a culprit is named", typ: typ, n: 3, said: answer(rolledBack, guilty, halted),
 				want: "retry innocent, rejected INVALID_EMAIL_ADDRESS, retry innocent"},
-			outcomeRow{row: "a culprit is named, the others have no code", typ: typ, n: 3, said: answer(unprocessed, guilty, bare),
+			outcomeRow{row: "code, collateral/a culprit is named, the others have no code", typ: typ, n: 3, said: answer(unprocessed, guilty, bare),
 				want: "retry innocent, rejected INVALID_EMAIL_ADDRESS, retry innocent"},
-			outcomeRow{row: "a culprit is named, the others have empty errors", typ: typ, n: 3, said: answer(wordless, guilty, wordless),
+			outcomeRow{row: "code, collateral/a culprit is named, the others have empty errors", typ: typ, n: 3, said: answer(wordless, guilty, wordless),
 				want: "retry innocent, rejected INVALID_EMAIL_ADDRESS, retry innocent"},
-			outcomeRow{row: "a lock is the culprit", typ: typ, n: 3, said: answer(rolledBack, locked, rolledBack),
+			outcomeRow{row: "code, collateral/a lock is the culprit", typ: typ, n: 3, said: answer(rolledBack, locked, rolledBack),
 				want: "retry innocent, retry alone, retry innocent"},
-			outcomeRow{row: "a spent quota is the culprit", typ: typ, n: 3, said: answer(rolledBack, spent, rolledBack),
+			outcomeRow{row: "code, collateral/a spent quota is the culprit", typ: typ, n: 3, said: answer(rolledBack, spent, rolledBack),
 				want: "retry lane x3", hold: model.ScopeDestination, code: "REQUEST_LIMIT_EXCEEDED"},
-			outcomeRow{row: "nobody is named", typ: typ, n: 3, said: answer(rolledBack, rolledBack, rolledBack), want: "retry halved x3", code: CodeNobodyNamed},
-			outcomeRow{row: "nobody is named, no reasons", typ: typ, n: 3, said: answer(bare, wordless, unprocessed), want: "retry halved x3", code: CodeNobodyNamed},
-			outcomeRow{row: "one reason copied onto all names nobody", typ: typ, n: 3, said: answer(guilty, guilty, guilty),
+			outcomeRow{row: "code, collateral/nobody is named", typ: typ, n: 3, said: answer(rolledBack, rolledBack, rolledBack), want: "retry halved x3", code: CodeNobodyNamed},
+			outcomeRow{row: "code, collateral/nobody is named, no reasons", typ: typ, n: 3, said: answer(bare, wordless, unprocessed), want: "retry halved x3", code: CodeNobodyNamed},
+			outcomeRow{row: "code, collateral/one reason copied onto all names nobody", typ: typ, n: 3, said: answer(guilty, guilty, guilty),
 				want: "retry halved x3", code: "INVALID_EMAIL_ADDRESS"},
-			outcomeRow{row: "a lock on all of them", typ: typ, n: 3, said: answer(locked, locked, locked), want: "retry alone x3"},
-			outcomeRow{row: "collateral, alone", typ: typ, n: 1, said: answer(rolledBack), want: "retry lane"},
-			outcomeRow{row: "no reason, alone", typ: typ, n: 1, said: answer(bare), want: "rejected rejected"},
-			outcomeRow{row: "no reason of its own, alone", typ: typ, n: 1,
+			outcomeRow{row: "code, collateral/a lock on all of them", typ: typ, n: 3, said: answer(locked, locked, locked), want: "retry alone x3"},
+			outcomeRow{row: "code, collateral/collateral, alone", typ: typ, n: 1, said: answer(rolledBack), want: "retry lane"},
+			outcomeRow{row: "code, collateral/no reason, alone", typ: typ, n: 1, said: answer(bare), want: "rejected rejected"},
+			outcomeRow{row: "code, collateral/no reason of its own, alone", typ: typ, n: 1,
 				said: body(`"successCount":0,"failureCount":1,"results":[` + wordless + `],"errors":[{"category":"INVALID_OPTION"}]`).as(200), want: "rejected INVALID_OPTION"},
-			outcomeRow{row: "collateral with the cause quoted, alone", typ: typ, n: 1,
+			outcomeRow{row: "code, collateral/collateral with the cause quoted, alone", typ: typ, n: 1,
 				said: answer(`{"success":false,"errors":["record was not processed due to other records failures: error REQUIRED_FIELD_MISSING: At least 1"]}`),
 				want: "rejected REQUIRED_FIELD_MISSING"},
-			outcomeRow{row: "partial although allOrNone", typ: typ, n: 3,
+			outcomeRow{row: "code, collateral/partial although allOrNone", typ: typ, n: 3,
 				said: body(`"successCount":1,"failureCount":2,"results":[{"success":true,"recordId":"10"},` + guilty + `,` + bare + `]`).as(422),
 				want: "written 10, rejected INVALID_EMAIL_ADDRESS, retry innocent"},
-			outcomeRow{row: "the whole batch, the API is overloaded", typ: typ, n: 3,
+			outcomeRow{row: "code, collateral/the whole batch, the API is overloaded", typ: typ, n: 3,
 				said: body(`"successCount":0,"failureCount":3,"errors":[{"errorCode":"SERVER_UNAVAILABLE"}]`).as(422), want: "retry lane x3", code: "SERVER_UNAVAILABLE"},
-			outcomeRow{row: "the whole batch, a lock", typ: typ, n: 3,
+			outcomeRow{row: "code, collateral/the whole batch, a lock", typ: typ, n: 3,
 				said: body(`"successCount":0,"failureCount":3,"errors":[{"errorCode":"UNABLE_TO_LOCK_ROW"}]`).as(422), want: "retry halved x3", code: "UNABLE_TO_LOCK_ROW"},
-			outcomeRow{row: "the whole batch, a spent quota", typ: typ, n: 3,
+			outcomeRow{row: "code, collateral/the whole batch, a spent quota", typ: typ, n: 3,
 				said: body(`"successCount":0,"failureCount":3,"errors":[{"errorCode":"REQUEST_LIMIT_EXCEEDED"}]`).as(422), want: "retry lane x3",
 				hold: model.ScopeDestination, code: "REQUEST_LIMIT_EXCEEDED"},
 		)
 	}
-	run(t, rows)
+	return rows
 }
 
 // TestHalvingFindsTheGuilty follows the outcomes as a lane would, against an API

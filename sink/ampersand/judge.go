@@ -2,6 +2,7 @@ package ampersand
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -78,6 +79,15 @@ func (j *judgement) outcome(f *fault) model.Outcome {
 func (j *judgement) hold(scope model.ScopeKind, f *fault) {
 	j.out.Hold, j.out.Code = scope, f.code
 	j.out.Message = cmp.Or(f.message, "the CRM refuses the tenant's requests for now")
+}
+
+// heed holds the destination when the answer names a spent quota or a revoked
+// token, also where nothing else of it can be used.
+func (j *judgement) heed() {
+	open := func(o model.Outcome) bool { return o.Kind != model.Accepted }
+	if j.a.reply.why.class == held && j.out.Hold == model.ScopeNone && slices.ContainsFunc(j.out.Outcomes, open) {
+		j.hold(model.ScopeDestination, &j.a.reply.why)
+	}
 }
 
 // alone judges a write that had no neighbours. Others cannot be its reason: if

@@ -26,8 +26,8 @@ const (
 func missing(text, id string) subject {
 	lower, id := strings.ToLower(text), strings.ToLower(id)
 	for _, phrase := range [...]string{"not found", "not exist", "n't exist", "been deleted", "is deleted", "was deleted"} {
-		if at := strings.Index(lower, phrase); at >= 0 {
-			if s := subjectOf(clauseBefore(lower[:at]), id); s != subjectNone {
+		if before, _, found := strings.Cut(lower, phrase); found {
+			if s := subjectOf(clauseBefore(before), id); s != subjectNone {
 				return s
 			}
 		}

@@ -1,7 +1,9 @@
 package ampersand
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,23 +44,79 @@ func (s said) as(status int) said {
 
 func (s said) with(pairs ...string) said {
 	h := s.header.Clone()
-	for name, v := range header(pairs...) {
-		h[name] = v
+	if h == nil {
+		h = http.Header{}
 	}
+	maps.Copy(h, header(pairs...))
 	s.header = h
 	return s
 }
 
 // outcomeRow is one line of a table: an answer, and what it means.
 type outcomeRow struct {
-	row   string
+	row   string // the row of the table of outcomes, and after a slash what is special
 	typ   model.Type
 	n     int
 	said  said
-	want  string // outcomes, one per write; "x3" repeats one
+	via   func(t *testing.T, r *Request) model.Answer // instead of said: no answer
+	want  string                                      // outcomes, one per write; "x3" repeats one
 	hold  model.ScopeKind
 	code  string
 	after time.Duration
+}
+
+// TestOutcomes is the table of outcomes, row by row, over HTTP. A row of the
+// document without a test fails it.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	rows := slices.Concat(perEntry(), byCounts(), byStatus(), passing(), notRetryable(), notListed(), noAnswer(), codesInEntries(), wishes())
+	tested := map[string]bool{}
+	for _, row := range rows {
+		name, _, _ := strings.Cut(row.row, "/")
+		tested[name] = true
+	}
+	for _, name := range documented() {
+		if !tested[name] {
+			t.Errorf("no test for the row %q", name)
+		}
+		delete(tested, name)
+	}
+	for name := range tested {
+		t.Errorf("%q is no row of the table of outcomes", name)
+	}
+	run(t, rows)
+}
+
+// documented names the rows of the two tables of outcomes, and the rules beside them.
+func documented() []string {
+	return []string{
+		"200, success: true",
+		"200 or 422, success: false",
+		"200 or 422, results as long as the batch",
+		"200 or 422, results shorter or absent, successCount = n",
+		"200 or 422, results shorter or absent, failureCount = n",
+		"200 or 422, results shorter or absent, some of each",
+		"400",
+		"401, 403",
+		"a quota is spent",
+		"404",
+		"408, 425, 429, 500, 502, 503, 504",
+		"problem, retryable: false, 5xx",
+		"413",
+		"no answer, before it was sent",
+		"no answer, after it was sent",
+		"a status not listed",
+		"a shape not listed",
+		"code, transient",
+		"code, collateral",
+		"code, duplicate",
+		"code, gone",
+		"code, refused",
+		"code, of the lane",
+		"code, hold",
+		"code, anything else",
+		"the delay that the server asks for",
+	}
 }
 
 func run(t *testing.T, rows []outcomeRow) {
@@ -66,125 +124,40 @@ func run(t *testing.T, rows []outcomeRow) {
 	for _, row := range rows {
 		t.Run(row.row+"/"+row.typ.String(), func(t *testing.T) {
 			t.Parallel()
-			a := ask(t, request(row.typ, row.n), row.said)
-			want := row.want
-			if one, found := strings.CutSuffix(want, " x3"); found {
-				want = strings.Join([]string{one, one, one}, ", ")
-			}
-			if got := shown(a); got != want {
-				t.Errorf("outcomes\n got %s\nwant %s\nanswer %+v", got, want, a)
-			}
-			if a.Hold != row.hold || a.Code != row.code || a.After != row.after {
-				t.Errorf("hold %s, code %q, after %s; want %s, %q, %s (%s)",
-					a.Hold, a.Code, a.After, row.hold, row.code, row.after, a.Message)
-			}
-			if !a.Sent || a.Status != row.said.status {
-				t.Errorf("sent %v, status %d", a.Sent, a.Status)
-			}
-			if a.Code != "" && a.Message == "" {
-				t.Errorf("code %q without a message", a.Code)
-			}
+			row.check(t)
 		})
+	}
+}
+
+func (row *outcomeRow) check(t *testing.T) {
+	t.Helper()
+	var a model.Answer
+	r, status, sent := request(row.typ, row.n), row.said.status, true
+	if row.via != nil {
+		a = row.via(t, r)
+		status, sent = a.Status, a.Sent
+	} else {
+		a = ask(t, r, row.said)
+	}
+	want := row.want
+	if one, found := strings.CutSuffix(want, " x3"); found {
+		want = strings.Join([]string{one, one, one}, ", ")
+	}
+	if got := shown(a); got != want {
+		t.Errorf("outcomes\n got %s\nwant %s\nanswer %+v", got, want, a)
+	}
+	if a.Hold != row.hold || a.Code != row.code || a.After != row.after {
+		t.Errorf("hold %s, code %q, after %s; want %s, %q, %s (%s)",
+			a.Hold, a.Code, a.After, row.hold, row.code, row.after, a.Message)
+	}
+	if a.Sent != sent || a.Status != status {
+		t.Errorf("sent %v, status %d", a.Sent, a.Status)
+	}
+	if a.Code != "" && a.Message == "" {
+		t.Errorf("code %q without a message", a.Code)
 	}
 }
 
 const operation = `"operationId":"op-1",`
 
 func body(members string) said { return said{body: "{" + operation + members + "}"} }
-
-func TestAnswersPerEntry(t *testing.T) {
-	t.Parallel()
-	allOK := body(`"successCount":3,"failureCount":0,"results":[
-		{"success":true,"recordId":"10","data":{"success":false}},{"success":true,"recordId":"20"},{"success":true,"recordId":"30"}]`)
-	oneBad := body(`"successCount":2,"failureCount":1,"results":[{"success":true,"recordId":"10"},
-		{"success":false,"errors":[{"statusCode":"REQUIRED_FIELD_MISSING","message":"Required fields are missing: [LastName]","fields":["LastName"]}]},
-		{"success":true,"recordId":"30"}]`)
-	run(t, []outcomeRow{
-		{row: "200, entry success: true", typ: c, n: 3, said: allOK.as(200), want: "written 10, written 20, written 30"},
-		{row: "200, entry success: true", typ: u, n: 3, said: allOK.as(200), want: "written 10, written 20, written 30"},
-		{row: "200, entry success: true", typ: d, n: 1, said: body(`"result":{"success":true}`).as(200), want: "written"},
-		{row: "200, entry success: true, a single shape for a batch of one", typ: c, n: 1,
-			said: body(`"result":{"success":true,"recordId":"77"}`).as(200), want: "written 77"},
-		{row: "200, success with warnings and errors beside it", typ: d, n: 1,
-			said: body(`"result":{"success":true},"errors":[{"message":"index is late"}],"warnings":[{"message":"x"}]`).as(200), want: "written"},
-		{row: "200 or 422, entry success: false with errors", typ: c, n: 3, said: oneBad.as(200),
-			want: "written 10, rejected REQUIRED_FIELD_MISSING, written 30"},
-		{row: "422, entry success: false with errors", typ: u, n: 3, said: oneBad.as(422),
-			want: "written 10, rejected REQUIRED_FIELD_MISSING, written 30"},
-		{row: "200 or 422, entry success: false with errors", typ: d, n: 1,
-			said: body(`"result":{"success":false},"errors":[{"message":"INSUFFICIENT_ACCESS_OR_READONLY: insufficient access rights"}]`).as(422),
-			want: "rejected INSUFFICIENT_ACCESS_OR_READONLY"},
-		{row: "errors that are strings", typ: c, n: 3,
-			said: body(`"successCount":2,"failureCount":1,"results":[{"success":true,"recordId":"10"},{"success":true,"recordId":"20"},
-				{"success":false,"errors":["STRING_TOO_LONG: First Name: data value too large"]}]`).as(200),
-			want: "written 10, written 20, rejected STRING_TOO_LONG"},
-		{row: "results as long as the batch, by position", typ: c, n: 3,
-			said: body(`"successCount":1,"failureCount":2,"results":[{"success":false,"errors":[{"code":"INVALID_EMAIL_ADDRESS"}]},
-				{"success":true,"recordId":"x"},{"success":false,"errors":[{"errorCode":"INVALID_DATE"}]}]`).as(422),
-			want: "rejected INVALID_EMAIL_ADDRESS, written x, rejected INVALID_DATE"},
-		{row: "results as long as the batch, without counts", typ: c, n: 3,
-			said: body(`"results":[{"success":true},{"success":true},{"success":true}]`).as(200), want: "written x3"},
-		{row: "results as long as the batch, their ids prove another order", typ: u, n: 3,
-			said: body(`"successCount":2,"failureCount":1,"results":[{"success":true,"recordId":"30"},
-				{"success":false,"recordId":"10","errors":[{"code":"INVALID_OPTION"}]},{"success":true,"recordId":"20"}]`).as(200),
-			want: "rejected INVALID_OPTION, written 20, written 30"},
-		{row: "results as long as the batch, an id that is none of the batch's", typ: u, n: 3,
-			said: body(`"successCount":3,"failureCount":0,"results":[{"success":true,"recordId":"10"},
-				{"success":true,"recordId":"999"},{"success":true,"recordId":"30"}]`).as(200), want: "written 10, written 999, written 30"},
-	})
-}
-
-func TestAnswersByCounts(t *testing.T) {
-	t.Parallel()
-	all := body(`"successCount":3,"failureCount":0`)
-	none := body(`"successCount":0,"failureCount":3,"errors":[{"message":"Property values were not valid","code":"INVALID_OPTION"}]`)
-	some := body(`"successCount":2,"failureCount":1,"results":[{"success":true,"recordId":"30"}]`)
-	run(t, []outcomeRow{
-		{row: "results absent, successCount = n", typ: c, n: 3, said: all.as(200), want: "written x3"},
-		{row: "results absent, successCount = n", typ: u, n: 3, said: all.as(422), want: "written x3"},
-		{row: "results absent, successCount = n", typ: d, n: 1, said: body(`"successCount":1,"failureCount":0`).as(200), want: "written"},
-		{row: "results null, successCount = n", typ: c, n: 3, said: body(`"results":null,"successCount":3,"failureCount":0`).as(200), want: "written x3"},
-		{row: "results shorter, successCount = n", typ: c, n: 3,
-			said: body(`"successCount":3,"failureCount":0,"results":[{"success":true,"recordId":"9"}]`).as(200), want: "written x3"},
-		{row: "results shorter, successCount = n", typ: u, n: 3,
-			said: body(`"successCount":3,"failureCount":0,"results":[{"success":true,"recordId":"20"}]`).as(200), want: "written, written 20, written"},
-		{row: "same, failureCount = n", typ: c, n: 3, said: none.as(422), want: "retry halved x3", code: "INVALID_OPTION"},
-		{row: "same, failureCount = n", typ: u, n: 3, said: none.as(200), want: "retry halved x3", code: "INVALID_OPTION"},
-		{row: "same, failureCount = n, no reason", typ: u, n: 3,
-			said: body(`"successCount":0,"failureCount":3`).as(422), want: "retry halved x3", code: CodeNobodyNamed},
-		{row: "same, failureCount = n, alone", typ: c, n: 1,
-			said: body(`"successCount":0,"failureCount":1,"errors":[{"message":"no","code":"INVALID_OPTION"}]`).as(422), want: "rejected INVALID_OPTION"},
-		{row: "same, failureCount = n, alone", typ: d, n: 1, said: body(`"successCount":0,"failureCount":1,"errors":[{"message":"no"}]`).as(422), want: "rejected rejected"},
-		{row: "same, some of each", typ: c, n: 3, said: some.as(200), want: "unknown x3", code: CodeUnmatched},
-		{row: "same, some of each", typ: u, n: 3, said: some.as(200), want: "retry halved, retry halved, written 30", code: CodeNobodyNamed},
-		{row: "same, some of each, the guilty named by id", typ: u, n: 3,
-			said: body(`"successCount":2,"failureCount":1,"results":[{"success":false,"recordId":"20","errors":[{"category":"OBJECT_NOT_FOUND"}]}]`).as(200),
-			want: "retry innocent, rejected OBJECT_NOT_FOUND, retry innocent"},
-		{row: "same, one id twice", typ: u, n: 3,
-			said: body(`"successCount":2,"failureCount":1,"results":[{"success":true,"recordId":"20"},{"success":false,"recordId":"20"}]`).as(200),
-			want: "retry halved x3", code: CodeNobodyNamed},
-		{row: "counts that disagree with the batch", typ: c, n: 3, said: body(`"successCount":2,"failureCount":0`).as(200), want: "unknown x3", code: CodeCountsDisagree},
-		{row: "counts that disagree with the batch", typ: u, n: 3, said: body(`"successCount":4,"failureCount":0`).as(200), want: "retry lane x3", code: CodeCountsDisagree},
-		{row: "counts that disagree with the batch", typ: d, n: 1, said: body(`"successCount":0,"failureCount":0`).as(200), want: "retry lane", code: CodeCountsDisagree},
-		{row: "counts that disagree with the entries", typ: c, n: 3,
-			said: body(`"successCount":2,"failureCount":1,"results":[{"success":true},{"success":true},{"success":true}]`).as(200), want: "unknown x3", code: CodeCountsDisagree},
-		{row: "counts that disagree with the entries", typ: u, n: 3,
-			said: body(`"successCount":3,"failureCount":0,"results":[{"success":false,"recordId":"10"}]`).as(200), want: "retry lane x3", code: CodeCountsDisagree},
-		{row: "more results than writes", typ: c, n: 1,
-			said: body(`"results":[{"success":true},{"success":true}]`).as(200), want: "unknown", code: CodeCountsDisagree},
-		{row: "422 with a reason and nothing else", typ: c, n: 3, said: body(`"errors":[{"message":"no"}]`).as(422), want: "unknown x3", code: CodeUnmatched},
-		{row: "422 with a reason and nothing else", typ: u, n: 3, said: body(`"errors":[{"message":"no"}]`).as(422), want: "retry halved x3", code: CodeUnmatched},
-		{row: "422 with a reason and nothing else, alone", typ: c, n: 1, said: body(`"errors":[{"message":"no"}]`).as(422), want: "rejected rejected"},
-	})
-}
-
-// TestSalesforceIDs: answers use 18 characters where 15 were sent.
-func TestSalesforceIDsOfBothLengthsAreOne(t *testing.T) {
-	t.Parallel()
-	r := request(u, 2)
-	r.Writes[0].ID, r.Writes[1].ID = "0035g00000AbCdE", "0035g00000aBcDe"
-	a := ask(t, r, body(`"successCount":1,"failureCount":1,"results":[{"success":true,"recordId":"0035g00000aBcDeAAK"}]`).as(200))
-	if got, want := shown(a), "retry halved, written 0035g00000aBcDeAAK"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

@@ -69,14 +69,6 @@ func (t *tidier) join(message, text string) string {
 	return t.message(message + "; " + text)
 }
 
-// word is an id or a code that the server gave: bounded like a message.
-func (t *tidier) word(text string) string {
-	if text == "" {
-		return ""
-	}
-	return t.message(text)
-}
-
 // codeShaped reports whether a text can be a code: upper case letters, digits
 // and underscores, 3 to 64 of them, a letter first. Words that stand in status
 // members and name nothing are none.

@@ -1,12 +1,9 @@
 package ampersand
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -40,102 +37,6 @@ func count(typ model.Type) int {
 		return 1
 	}
 	return 3
-}
-
-func TestNoAnswerBeforeTheRequestWasSent(t *testing.T) {
-	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
-	plain := httptest.NewServer(said{status: 200, body: written3})
-	t.Cleanup(plain.Close)
-	cases := map[string]func() (url string, dial func(context.Context, string, string) (net.Conn, error)){
-		"refused": func() (string, func(context.Context, string, string) (net.Conn, error)) {
-			return "http://" + closed.Addr().String(), nil
-		},
-		"DNS": func() (string, func(context.Context, string, string) (net.Conn, error)) {
-			return "http://api.example", func(context.Context, string, string) (net.Conn, error) {
-				return nil, &net.DNSError{Err: "no such host", Name: "api.example", IsNotFound: true}
-			}
-		},
-		"TLS": func() (string, func(context.Context, string, string) (net.Conn, error)) {
-			return strings.Replace(plain.URL, "http:", "https:", 1), nil
-		},
-	}
-	for name, at := range cases {
-		for _, typ := range [...]model.Type{c, u, d} {
-			t.Run(name+"/"+typ.String(), func(t *testing.T) {
-				t.Parallel()
-				url, dial := at()
-				transport := NewTransport(TransportOptions{MaxConns: 1, Dial: dial})
-				defer transport.CloseIdleConnections()
-				cl := client(t, url, func(o *Options) { o.Transport = transport })
-				r := request(typ, count(typ))
-				a := cl.Send(context.Background(), r, cl.Encode(r), nil)
-				if a.Sent || a.Code != CodeUnreachable || shown(a) != lostOutcomes(typ, false) {
-					t.Errorf("%+v", a)
-				}
-			})
-		}
-	}
-}
-
-func TestNoAnswerAfterTheRequestWasSent(t *testing.T) {
-	t.Parallel()
-	write := func(conn net.Conn, s string) { _, _ = io.WriteString(conn, s) }
-	reset := func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
-	zipped := func() string {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = io.WriteString(z, written3)
-		_ = z.Close()
-		return b.String()
-	}()
-	cases := map[string]struct {
-		answer func(conn net.Conn)
-		code   string
-	}{
-		"the connection is closed": {func(net.Conn) {}, CodeNoAnswer},
-		"the connection is reset":  {reset, CodeNoAnswer},
-		"reset within the headers": {func(conn net.Conn) { write(conn, "HTTP/1.1 200 OK\r\nContent-Le"); reset(conn) }, CodeNoAnswer},
-		"no HTTP":                  {func(conn net.Conn) { write(conn, "220 smtp.example ready\r\n\r\n") }, CodeNoAnswer},
-		"a body cut by length": {func(conn net.Conn) {
-			write(conn, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(written3), written3[:20]))
-		}, CodeUnreadable},
-		"a body cut that was complete JSON": {func(conn net.Conn) {
-			write(conn, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(written3)+9, written3))
-		}, CodeUnreadable},
-		"a body cut within a chunk": {func(conn net.Conn) {
-			write(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n"+written3[:30])
-		}, CodeUnreadable},
-		"a body cut without a length": {func(conn net.Conn) { write(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+written3[:30]) }, CodeUnreadable},
-		"a compressed body that nobody asked for, cut": {func(conn net.Conn) {
-			write(conn, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(zipped), zipped[:len(zipped)-10]))
-		}, CodeUnreadable},
-		"a body over the limit": {func(conn net.Conn) {
-			write(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+written3[:len(written3)-1]+strings.Repeat(" ", 5000)+"}")
-		}, CodeUnreadable},
-	}
-	for name, x := range cases {
-		for _, typ := range [...]model.Type{c, u, d} {
-			t.Run(name+"/"+typ.String(), func(t *testing.T) {
-				t.Parallel()
-				requests := 0
-				url := rawAPI(t, func(conn net.Conn, _ int) { requests++; x.answer(conn) })
-				cl := client(t, url, func(o *Options) { o.MaxAnswer = 4096 })
-				r := request(typ, count(typ))
-				a := cl.Send(context.Background(), r, cl.Encode(r), nil)
-				if !a.Sent || a.Code != x.code || shown(a) != lostOutcomes(typ, true) || a.Message == "" {
-					t.Errorf("%+v", a)
-				}
-				if requests != 1 {
-					t.Errorf("%d requests", requests)
-				}
-			})
-		}
-	}
 }
 
 // inMemory runs f in virtual time with an API that answers on in-memory
