@@ -120,8 +120,8 @@ func (m *machine) add(t *rapid.T) {
 		var p model.Packer
 		p.Begin(&r)
 		p.Finish(&r, &s.Kept)
-		w := &s.Write //nolint:govet // it is read as the entry's
-		*w = model.Write{
+		w := &s.Write
+		*w = model.Write{ //nolint:govet // it is read as the entry's
 			Source: &s.Kept, Destination: rapid.SampledFrom(destinations()).Draw(t, "destination"),
 			Want:   rapid.SampledFrom([]model.Type{model.Create, model.Update, model.Delete}).Draw(t, "want"),
 			Fields: strings.Repeat("x", rapid.IntRange(0, 120).Draw(t, "bytes")),

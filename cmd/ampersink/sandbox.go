@@ -28,7 +28,8 @@ func (a *app) sandbox() *cobra.Command {
 		Short: "A simulated Ampersand API to try a configuration on",
 		Long: "sandbox answers as the write API does, strict about its contract, refuses what the CRM would\n" +
 			"refuse, keeps the records, and can be told to fail. Nothing leaves this machine, and nothing\n" +
-			"is kept when it ends. It is plain HTTP: listen elsewhere than on loopback only for a test.",
+			"is kept when it ends. It is plain HTTP: listen elsewhere than on loopback only for a test.\n\n" +
+			"Faults, in --faults FILE or PUT to /sandbox/faults:\n\n" + sandbox.FaultsHelp,
 		Example: "  ampersink sandbox --crm hubspot\n" +
 			"  ampersink sandbox --crm salesforce --latency 50ms --faults faults.yaml\n\n" +
 			"  # in the configuration, with any project and, without --api-key, any api_key:\n" +

@@ -74,9 +74,9 @@ func value(op string, id int, version int) []byte {
 func key(id int) []byte { return fmt.Appendf(nil, `{"id":%d}`, id) }
 
 // backlog fills a new topic with events of the rows.
-func backlog(tb testing.TB, k *kafkatest.Endpoint, partitions int32, n int, row func(i int) (op string, id int)) string {
+func backlog(tb testing.TB, k *kafkatest.Endpoint, n int, row func(i int) (op string, id int)) string {
 	tb.Helper()
-	topic := k.NewTopic(tb, partitions, nil)
+	topic := k.NewTopic(tb, 8, nil)
 	const chunk = 20_000
 	for from := 0; from < n; from += chunk {
 		records := make([]*kgo.Record, 0, chunk)

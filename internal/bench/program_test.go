@@ -27,7 +27,7 @@ func BenchmarkCPUAgainstABareLoop(b *testing.B) {
 	const n, rounds = 300_000, 3
 	program, bare := build(b, "../../cmd/ampersink", ""), build(b, "./bareloop", "")
 	a := newResponder(b, 0)
-	topic := backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+	topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
 	for b.Loop() {
 		var ratios, ours, theirs []float64
 		for round := range rounds {
@@ -36,7 +36,7 @@ func BenchmarkCPUAgainstABareLoop(b *testing.B) {
 			y := child(b, bare, k.Brokers()[0], topic, a.URL, strconv.Itoa(n))
 			ours, theirs = append(ours, float64(x.cpu.Nanoseconds())/n), append(theirs, float64(y.cpu.Nanoseconds())/n)
 			ratios = append(ratios, float64(x.cpu)/float64(y.cpu))
-			topic = backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+			topic = backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
 		}
 		b.ReportMetric(median(ours), "ns-cpu/record")
 		b.ReportMetric(median(theirs), "ns-cpu/record-bare")
@@ -50,7 +50,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 	const n = 1_000_000
 	program := build(b, "../../cmd/ampersink", "")
 	a := newResponder(b, 5*time.Millisecond)
-	topic := backlog(b, k.Endpoint, 8, n, func(i int) (string, int) { return "u", i })
+	topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
 	for b.Loop() {
 		u := child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, a.URL, "in_flight: 4")))
 		b.ReportMetric(float64(u.rss)/(1<<20), "MiB-peak")
@@ -89,7 +89,7 @@ func BenchmarkDurabilityOnHotKeys(b *testing.B) {
 	for b.Loop() {
 		var ratios []float64
 		for range rounds {
-			topic := backlog(b, k.Endpoint, 8, n, func(int) (string, int) { return "u", int(zipf.Uint64()) })
+			topic := backlog(b, k.Endpoint, n, func(int) (string, int) { return "u", int(zipf.Uint64()) })
 			text := settings(k.Brokers(), topic, a.URL, "linger: 10ms, in_flight: 4")
 			x := child(b, sound, "run", "--until-end", "--config", write(b, text))
 			y := child(b, broken, "run", "--until-end", "--config", write(b, strings.Replace(text, `"g-`, `"h-`, 1)))

@@ -19,9 +19,8 @@ func encode(body any) []byte {
 	return data
 }
 
-func send(w http.ResponseWriter, status int, body any) {
+func send(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
 	_, _ = w.Write(encode(body))
 }
 

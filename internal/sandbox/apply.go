@@ -43,7 +43,7 @@ func (w *work) repeats() bool {
 }
 
 // try looks which records would be refused, without writing any, and reports whether one would.
-func (w *work) try() (any bool) {
+func (w *work) try() (some bool) {
 	claimed := make(map[string]bool)
 	for i := range w.q.items {
 		it := &w.q.items[i]
@@ -51,9 +51,9 @@ func (w *work) try() (any bool) {
 		if w.results[i].refused == nil && w.st.rules != nil {
 			w.results[i].refused = w.twice(it, claimed)
 		}
-		any = any || w.results[i].refused != nil
+		some = some || w.results[i].refused != nil
 	}
-	return any
+	return some
 }
 
 // twice: two records of one batch claim a unique value.

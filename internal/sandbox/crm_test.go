@@ -136,3 +136,23 @@ func TestObjectsCanHaveRulesOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoRecordsOfABatchThatClaimOneValueFailItAsAWhole: nothing may be written, although
+// neither collides with what was there before.
+func TestTwoRecordsOfABatchThatClaimOneValueFailItAsAWhole(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		o    sandbox.Options
+		body string
+	}{
+		"HubSpot, whole batch": {sandbox.Options{HubSpotBatchErrors: sandbox.WholeBatch}, create(`{"email":"a@b.co"}`, `{"email":"A@b.co"}`)},
+		"Salesforce, all or none": {sandbox.Options{CRM: sandbox.Salesforce}, `{"groupRef":"g","type":"create","batchPolicy":{"allOrNone":true},"batch":[` +
+			`{"record":{"LastName":"A","External_Id__c":"7"}},{"record":{"LastName":"B","external_id__c":"7"}}]}`},
+	} {
+		s := server(t, c.o)
+		a := direct(t, s, "contact", c.body)
+		if r := s.Records("crm", "g", "contact"); a.status != http.StatusUnprocessableEntity || len(r) > 0 {
+			t.Errorf("%s: %d %s, %d written", name, a.status, a.text, len(r))
+		}
+	}
+}

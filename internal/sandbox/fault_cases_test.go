@@ -94,6 +94,7 @@ func faultCases() map[string]faultCase {
 			return a.status == 422 && a.json["results"] == nil && a.json["failureCount"] == 2.0 && a.json["errors"] != nil
 		}, told: sandbox.TryAgain},
 		"of another object":  {fault: `{do: reset, object: company}`, check: status(200), applied: 2, told: sandbox.Told},
+		"of another place":   {fault: `{do: reset, integration: other}`, check: status(200), applied: 2, told: sandbox.Told},
 		"of another group":   {fault: `{do: reset, group: h}`, check: status(200), applied: 2, told: sandbox.Told},
 		"of another type":    {fault: `{do: reset, type: update}`, check: status(200), applied: 2, told: sandbox.Told},
 		"of all that is so":  {fault: `{do: reset, integration: crm, group: g, object: contact, type: create}`, check: isReset, told: sandbox.Lost},

@@ -36,12 +36,28 @@ var allDo = []Do{
 	DoStatus, DoReset, DoHang, DoCut, DoShort, DoAbsent, DoReorder, DoMiscount, DoShape, DoLock, DoQuota, DoWholeBatch, DoLatency,
 }
 
+// FaultsHelp says how faults are written, for people.
+const FaultsHelp = `A list of faults; the first one that matches a request happens to it.
+  which  integration, group, object, type; field and value (a record that has it);
+         every (n-th), chance (0 to 1), from and until (since they were set), count
+  what   do: status        answers status, with body (problem, text, html, json, empty), message,
+                           retryable, retry_after and retry_after_form (seconds, date, problem,
+                           provider); apply: yes writes first (500, 502, 504), delay answers later
+             reset         no answer, the connection is reset; apply: no, yes, late (after delay)
+             hang          no answer until the client gives up; apply as with reset
+             cut           writes, and cuts the answer in the middle
+             short, absent, reorder, miscount, shape     writes, and distorts the answer
+             lock, quota   refuses records with UNABLE_TO_LOCK_ROW, REQUEST_LIMIT_EXCEEDED
+             whole_batch   fails the batch as a whole when one of its records is refused
+             latency       answers later, by delay
+  name   under which it is counted`
+
 // Faults are looked at in order; the first one that matches a request happens to it.
 type Faults []Fault
 
 // Fault says which requests go wrong, and how. Empty members match everything.
 type Fault struct {
-	Name        string `yaml:"name" json:"name"` // as counted; empty: what it does
+	Name        string `yaml:"name,omitempty" json:"name,omitempty"` // as counted; empty: what it does
 	Integration string `yaml:"integration,omitempty" json:"integration,omitempty"`
 	Group       string `yaml:"group,omitempty" json:"group,omitempty"`
 	Object      string `yaml:"object,omitempty" json:"object,omitempty"`

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -118,11 +117,18 @@ func TestAHangEndsWithTheClientOrTheServer(t *testing.T) {
 			t.Run(way+", applied: "+apply, func(t *testing.T) {
 				t.Parallel()
 				run(t, func(t *testing.T, reach func(*sandbox.Server) (http.RoundTripper, string)) {
-					s := server(t, sandbox.Options{Faults: sandbox.Faults{{Do: sandbox.DoHang, Apply: apply}}})
+					taken := make(chan struct{}, 2)
+					s := server(t, sandbox.Options{
+						Faults:  sandbox.Faults{{Do: sandbox.DoHang, Apply: apply}},
+						Observe: func(sandbox.Event) { taken <- struct{}{} },
+					})
 					rt, base := reach(s)
 					why := errors.New("waited long enough")
-					ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
-					defer cancel()
+					ctx, cancel := context.WithCancelCause(t.Context())
+					go func() {
+						<-taken
+						cancel(why)
+					}()
 					if a := exchangeWithin(ctx, rt, base, "contact", one); !errors.Is(a.err, why) {
 						t.Errorf("%d %v", a.status, a.err)
 					}
@@ -131,9 +137,7 @@ func TestAHangEndsWithTheClientOrTheServer(t *testing.T) {
 					}
 					hung := make(chan answer)
 					go func() { hung <- post(t, rt, base, "contact", strings.Replace(one, "a@", "b@", 1)) }()
-					for len(s.Requests()) < 2 {
-						runtime.Gosched()
-					}
+					<-taken
 					s.Close()
 					if a := <-hung; !isReset(a) {
 						t.Errorf("after Close: %d %v", a.status, a.err)
@@ -196,7 +200,7 @@ func TestABodyThatItsClientWithdrawsIsTheClientsError(t *testing.T) {
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sandbox/projects/p/integrations/crm/objects/contact", failing{withdrawn})
 	req.Header.Set("X-Api-Key", "k")
 	req.Header.Set("Content-Type", "application/json")
-	if _, err := s.Transport().RoundTrip(req); !errors.Is(err, withdrawn) {
+	if _, err := s.Transport().RoundTrip(req); !errors.Is(err, withdrawn) { //nolint:bodyclose // there is no answer
 		t.Errorf("%v", err)
 	}
 	if len(s.Requests()) != 0 {

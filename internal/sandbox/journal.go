@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -104,9 +105,7 @@ func (s *Server) Stats() Stats {
 
 func clone[K comparable](m map[K]int) map[K]int {
 	c := make(map[K]int, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
+	maps.Copy(c, m)
 	return c
 }
 

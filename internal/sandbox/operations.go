@@ -106,5 +106,5 @@ func (s *Server) showOperation(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, http.StatusNotFound, "operation "+id+" does not exist")
 		return
 	}
-	send(w, http.StatusOK, body)
+	send(w, body)
 }

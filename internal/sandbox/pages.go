@@ -20,7 +20,9 @@ GET  /sandbox/requests?limit=                                            the las
 GET  /sandbox/violations                                                 requests that broke the contract
 GET  /sandbox/stats                                                      counts
 GET  /sandbox/faults                                                     what goes wrong; PUT replaces it (YAML or JSON)
-`, s.o.CRM)
+
+%s
+`, s.o.CRM, FaultsHelp)
 }
 
 // shown is how many records and requests a page has unless it is asked for more.
@@ -41,25 +43,25 @@ func (s *Server) showRecords(w http.ResponseWriter, r *http.Request) {
 		return match("integration", k.integration) && match("group", k.group) && match("object", k.object)
 	})
 	s.mu.Unlock()
-	send(w, http.StatusOK, map[string]any{"count": len(all), "records": all[:min(len(all), limit(r))]})
+	send(w, map[string]any{"count": len(all), "records": all[:min(len(all), limit(r))]})
 }
 
 func (s *Server) showRequests(w http.ResponseWriter, r *http.Request) {
 	all := s.Requests()
-	send(w, http.StatusOK, map[string]any{"count": len(all), "requests": all[max(0, len(all)-limit(r)):]})
+	send(w, map[string]any{"count": len(all), "requests": all[max(0, len(all)-limit(r)):]})
 }
 
 func (s *Server) showViolations(w http.ResponseWriter, _ *http.Request) {
-	send(w, http.StatusOK, map[string]any{"violations": s.Violations()})
+	send(w, map[string]any{"violations": s.Violations()})
 }
 
-func (s *Server) showStats(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, s.Stats()) }
+func (s *Server) showStats(w http.ResponseWriter, _ *http.Request) { send(w, s.Stats()) }
 
 func (s *Server) showFaults(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	set := append(Faults{}, s.set...)
 	s.mu.Unlock()
-	send(w, http.StatusOK, set)
+	send(w, set)
 }
 
 // putFaults replaces the faults.
@@ -76,5 +78,5 @@ func (s *Server) putFaults(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	send(w, http.StatusOK, f)
+	send(w, f)
 }

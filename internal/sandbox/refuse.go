@@ -113,12 +113,7 @@ func (s *Server) refuseMissing(rules *ruleSet, q *request, it *item) *refusal {
 			return s.missing(name)
 		}
 	}
-	for _, name := range rules.anyOf {
-		if has(name) {
-			return nil
-		}
-	}
-	if len(rules.anyOf) > 0 {
+	if len(rules.anyOf) > 0 && !slices.ContainsFunc(rules.anyOf, has) {
 		return s.missing(strings.Join(rules.anyOf, " or "))
 	}
 	return nil

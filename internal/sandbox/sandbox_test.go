@@ -254,6 +254,7 @@ func TestTheKeyTheProjectAndThePlacesAreChecked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_ = resp.Body.Close()
 		return resp.StatusCode
 	}
 	for path, want := range map[string]int{

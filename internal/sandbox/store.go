@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -105,9 +106,7 @@ func (s *Server) list(match func(storeKey) bool) []Record {
 		for _, r := range st.records {
 			c := *r
 			c.Fields = make(map[string]json.RawMessage, len(r.Fields))
-			for name, value := range r.Fields {
-				c.Fields[name] = value
-			}
+			maps.Copy(c.Fields, r.Fields)
 			all = append(all, c)
 		}
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -179,7 +180,7 @@ type answerBody struct {
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	if complete := len(b.rest) == 0 && b.end == io.EOF; !complete && b.ctx.Err() != nil {
+	if complete := len(b.rest) == 0 && errors.Is(b.end, io.EOF); !complete && b.ctx.Err() != nil {
 		return 0, context.Cause(b.ctx)
 	}
 	if len(b.rest) == 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -100,9 +101,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, p plan) {
 		reset(w)
 		return
 	}
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	if p.do == DoCut {
 		w.Header().Set("Content-Length", itoa(len(p.body)))
 		w.WriteHeader(p.status)

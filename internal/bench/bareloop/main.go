@@ -85,7 +85,7 @@ func run(broker, topic, url, count string) error {
 
 func post(url string, body *bytes.Buffer) error {
 	body.WriteString("]}")
-	resp, err := http.Post(url+"/projects/p/integrations/crm/objects/contact", "application/json", body) //nolint:noctx // the bare loop is bare
+	resp, err := http.Post(url+"/projects/p/integrations/crm/objects/contact", "application/json", body) //nolint:forbidigo // the bare loop is bare
 	if err != nil {
 		return err
 	}
