@@ -17,7 +17,6 @@ import (
 var (
 	seeds = flag.Int("chaos.seeds", 10, "how many runs")
 	first = flag.Uint64("chaos.first", 1, "the first seed; the others follow it")
-	side  = flag.Int("chaos.parallel", 5, "how many runs at a time")
 )
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) } //nolint:forbidigo // as every TestMain does
@@ -32,14 +31,11 @@ func TestChaos(t *testing.T) {
 		all counts
 	)
 	began := time.Now()
-	turns := make(chan struct{}, *side)
 	t.Run("seeds", func(t *testing.T) {
 		for n := range uint64(*seeds) {
 			seed := *first + n
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				t.Parallel()
-				turns <- struct{}{}
-				defer func() { <-turns }()
 				w := newWorld(t, kafka, binary, seed)
 				report := w.run()
 				if !report.OK() {
