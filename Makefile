@@ -3,7 +3,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 IMAGE ?= ampersink:$(VERSION)
 
-.PHONY: build test race virtual real lint format bench demo ci image up down clean
+.PHONY: build test race virtual real chaos lint format bench demo ci image up down clean
 
 build: ## bin/ampersink, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/ampersink ./cmd/ampersink
@@ -14,11 +14,14 @@ test: ## everything that needs no service
 race:
 	go test -race ./...
 
-virtual: ## the tests in virtual time
-	.ci/run virtual
+virtual: ## the tests in virtual time, and 500 seeds of the simulation
+	.ci/run virtual simulation
 
 real: ## the tests on a real Kafka, started for them from its jars (Java 17, Maven)
 	.ci/run real
+
+chaos: ## the program killed and frozen beside a real Kafka, by seeds
+	.ci/run chaos
 
 lint:
 	.ci/run modules format vet lint

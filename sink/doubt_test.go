@@ -81,7 +81,7 @@ func runLost(t *testing.T, x lost, more string, record func(topic string, id int
 	topic := k.NewTopic(t, 1, nil)
 	k.Produce(t, record(topic, 1), record(topic, 2), record(topic, 3))
 	cfg := configure(t, k.Brokers(), "g", topic, a.URL, more)
-	cfg.Routes[0].Batch.Size, cfg.Routes[0].Batch.Linger = 3, time.Hour // one batch
+	cfg.Routes[0].Batch.Size, cfg.Routes[0].Batch.Linger = 3, time.Second // one batch at first
 	if strings.Contains(x.evidence, "within") {
 		cfg.Ampersand.Timeout = 500 * time.Millisecond
 	}
@@ -221,7 +221,7 @@ func TestACreateThatWasNotSentIsNotInDoubt(t *testing.T) {
 func TestAParkedCreateIsNotSentAfterARestart(t *testing.T) {
 	t.Parallel()
 	k, a := kafkatest.NewFake(t), newAPI(t)
-	a.script = func(n int, _ call, w http.ResponseWriter) bool {
+	a.script = func(n int, _ call, _ http.ResponseWriter) bool {
 		if n == 0 {
 			panic(http.ErrAbortHandler)
 		}

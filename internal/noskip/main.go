@@ -1,6 +1,9 @@
 // Noskip reads what `go test -json` writes, prints what `go test` would have
 // printed, and fails when a test was skipped, failed, or none ran: a skip is not
-// a pass.
+// a pass. Tests that are named as arguments must be among those that passed, and
+// what they logged is printed too.
+//
+//	go test -json ./internal/chaos | go run ./internal/noskip TestChaos
 package main
 
 import (
@@ -10,11 +13,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
 func main() {
-	if err := check(os.Stdin, os.Stdout); err != nil {
+	if err := check(os.Stdin, os.Stdout, os.Args[1:]...); err != nil {
 		fmt.Fprintln(os.Stderr, "noskip:", err)
 		os.Exit(1)
 	}
@@ -29,11 +33,10 @@ type event struct {
 	Output  string
 }
 
-// check copies the run to out, with the output of tests that failed or were
-// skipped, and returns what is wrong with it.
-func check(in io.Reader, out io.Writer) error {
-	var run summary
-	run.output = make(map[string][]string)
+// check copies the run to out, with the output of tests that failed, were
+// skipped or are named, and returns what is wrong with it.
+func check(in io.Reader, out io.Writer, named ...string) error {
+	run := summary{output: make(map[string][]string), missing: slices.Clone(named), named: named}
 	lines := bufio.NewReader(in)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -51,6 +54,8 @@ func check(in io.Reader, out io.Writer) error {
 
 type summary struct {
 	output  map[string][]string // of tests that have not ended, by package and test
+	named   []string            // tests to be shown
+	missing []string            // of the named, those that have not passed
 	passed  int                 // tests
 	skipped []string            // tests
 	failed  []string            // tests and packages
@@ -89,6 +94,9 @@ func (s *summary) end(e event, name string, out io.Writer) {
 		return
 	case e.Action == "skip":
 		s.skipped = append(s.skipped, name)
+	case slices.Contains(s.named, e.Test):
+		s.missing = slices.DeleteFunc(s.missing, func(test string) bool { return test == e.Test })
+		s.passed++
 	default:
 		s.passed++
 		return
@@ -109,6 +117,9 @@ func (s *summary) verdict() error {
 	}
 	if s.strange {
 		errs = append(errs, errors.New("the run has lines that are not test events"))
+	}
+	if len(s.missing) > 0 {
+		errs = append(errs, fmt.Errorf("did not pass, or is not there: %s", strings.Join(s.missing, ", ")))
 	}
 	if s.passed == 0 {
 		errs = append(errs, errors.New("no test passed"))

@@ -67,3 +67,19 @@ func TestOnlyARunInWhichTestsPassedAndNoneWasSkippedIsGood(t *testing.T) {
 		})
 	}
 }
+
+func TestANamedTestIsShownAndMustPass(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := check(strings.NewReader(passed+packageLine), &out, "TestA"); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if !strings.Contains(out.String(), "=== RUN   TestA") {
+		t.Errorf("printed %q", out.String())
+	}
+	for name, run := range map[string]string{"absent": packageLine + passed, "skipped": passed + skipped} {
+		if err := check(strings.NewReader(run), &out, "TestB"); err == nil || !strings.Contains(err.Error(), "not there: TestB") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
