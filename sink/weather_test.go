@@ -145,7 +145,9 @@ func TestAPoisonRecordThatBreaksTheAPIDoesNotStopTheOthers(t *testing.T) {
 		records = append(records, update(topic, i, 1))
 	}
 	k.Produce(t, records...)
-	s := start(t, sink.Options{Config: configure(t, k.Brokers(), "g", topic, a.URL, ""), Log: testLog(t)})
+	cfg := configure(t, k.Brokers(), "g", topic, a.URL, "")
+	cfg.ShutdownTimeout = time.Second // the poison record has no fate that a drain could wait for
+	s := start(t, sink.Options{Config: cfg, Log: testLog(t)})
 	waitFor(t, "all others written", func() bool { return s.Status().Totals.Written["update"] == 999 })
 	tries := poison.Load()
 	waitFor(t, "more tries of the poison record", func() bool { return poison.Load() > tries+2 })

@@ -21,15 +21,16 @@ func TestHostileAnswersCostBoundedMemoryAndTime(t *testing.T) {
 	fill := func(one string) string { return strings.Repeat(one, limit/len(one)) }
 	list := func(one string) string { return strings.TrimSuffix(fill(one+","), ",") }
 	for name, answer := range map[string]string{
-		"one long sentence":    `{"errors":[{"message":"` + fill("record 10 not found ") + `"}]}`,
-		"codes in a sentence":  `{"errors":["` + fill("NO_SUCH_CODE_AT_ALL: ") + `"]}`,
-		"many errors":          `{"errors":[` + list(`{"message":"m","code":"NOT_FOUND"}`) + `]}`,
-		"many entries":         `{"results":[` + list(`{"success":true}`) + `]}`,
-		"errors of one entry":  `{"results":[{"success":false,"errors":[` + list(`"existing id: 1"`) + `]},{"success":true},{"success":true}]}`,
-		"deep":                 `{"errors":` + fill("[") + `}`,
-		"deep in data":         `{"data":` + fill(`{"a":`) + `}`,
-		"a long id":            `{"results":[{"success":true,"recordId":"` + fill("9") + `"},{"success":true},{"success":true}]}`,
-		"a long existing id":   `{"successCount":0,"failureCount":3,"results":[` + strings.TrimSuffix(strings.Repeat(`{"success":false,"errors":[{"code":"CONFLICT","message":"Existing ID: `+strings.Repeat("9", limit/4)+`"}]},`, 3), ",") + `]}`,
+		"one long sentence":   `{"errors":[{"message":"` + fill("record 10 not found ") + `"}]}`,
+		"codes in a sentence": `{"errors":["` + fill("NO_SUCH_CODE_AT_ALL: ") + `"]}`,
+		"many errors":         `{"errors":[` + list(`{"message":"m","code":"NOT_FOUND"}`) + `]}`,
+		"many entries":        `{"results":[` + list(`{"success":true}`) + `]}`,
+		"errors of one entry": `{"results":[{"success":false,"errors":[` + list(`"existing id: 1"`) + `]},{"success":true},{"success":true}]}`,
+		"deep":                `{"errors":` + fill("[") + `}`,
+		"deep in data":        `{"data":` + fill(`{"a":`) + `}`,
+		"a long id":           `{"results":[{"success":true,"recordId":"` + fill("9") + `"},{"success":true},{"success":true}]}`,
+		"a long existing id": `{"successCount":2,"failureCount":1,"results":[{"success":false,"errors":[{"code":"CONFLICT","message":"Existing ID: ` +
+			strings.Repeat("9", limit/4) + `"}]},{"success":true},{"success":true}]}`,
 		"a long number":        `{"successCount":` + fill("9") + `,"failureCount":0}`,
 		"escapes":              `{"errors":["` + fill(`\u0000`) + `"]}`,
 		"a long name":          `{"` + fill("n") + `":1}`,
@@ -59,7 +60,7 @@ func TestHostileAnswersCostBoundedMemoryAndTime(t *testing.T) {
 					t.Errorf("%s: %s", typ, took)
 				}
 				for _, o := range a.Outcomes {
-					if o.Kind == model.Accepted && name != "a long id" && typ != d && name != "errors of one entry" {
+					if o.Kind == model.Accepted && typ != d && !strings.Contains(answer, `{"success":true},{"success":true}]`) {
 						t.Errorf("%s: %s", typ, show(o))
 					}
 					if len(o.RecordID) > maxID || len(o.ExistingID) > maxID || len(o.Code) > maxMessage {

@@ -1,0 +1,262 @@
+//go:build synctests
+
+package sink_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/sink"
+	"github.com/ampersink/ampersink/sink/ampersand"
+)
+
+// virtual is a sink, its broker and its API in virtual time: real HTTP over
+// connections inside the process.
+type virtual struct {
+	*api
+	*running
+	kafka *kafkatest.Fake
+	topic string
+}
+
+// pipes is a listener whose connections are pipes.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
+
+// inVirtualTime runs f on a sink whose API is scripted. Its retries are those of the
+// defaults.
+func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWriter) bool, f func(t *testing.T, v *virtual)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &virtual{api: &api{script: script}, kafka: kafkatest.NewVirtual(t)}
+		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		server := &http.Server{Handler: v.api, ReadHeaderTimeout: time.Minute}
+		go func() { _ = server.Serve(l) }()
+		t.Cleanup(func() { _ = server.Close() })
+		transport := ampersand.NewTransport(ampersand.TransportOptions{MaxConns: 8, Dial: l.dial})
+		t.Cleanup(transport.CloseIdleConnections)
+		v.topic = v.kafka.NewTopic(t, 1, nil)
+		cfg := configure(t, v.kafka.Brokers(), "g", v.topic, "http://127.0.0.1:1", "")
+		cfg.Retry = config.Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second, Patience: 5 * time.Minute}
+		v.running = start(t, sink.Options{Config: cfg, Log: testLog(t), Dial: v.kafka.Dial, Transport: transport})
+		f(t, v)
+		if err := v.drain(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// gaps are the times between the requests of a sink.
+func gaps(calls []call) []time.Duration {
+	var all []time.Duration
+	for i := range calls[1:] {
+		all = append(all, calls[i+1].At.Sub(calls[i].At))
+	}
+	return all
+}
+
+func TestTheServersWishIsKeptInEachSpelling(t *testing.T) {
+	const wish = 90 * time.Second
+	date := func(w http.ResponseWriter, name, layout string) {
+		now := time.Now().UTC()
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		w.Header().Set(name, now.Add(wish).Format(layout))
+	}
+	for name, spell := range map[string]func(w http.ResponseWriter) (body string){
+		"Retry-After in seconds": func(w http.ResponseWriter) string { w.Header().Set("Retry-After", "90"); return "" },
+		"Retry-After as a date":  func(w http.ResponseWriter) string { date(w, "Retry-After", http.TimeFormat); return "" },
+		"X-Amp-Retry-After":      func(w http.ResponseWriter) string { w.Header().Set("X-Amp-Retry-After", "90"); return "" },
+		"retryAfter of a problem": func(w http.ResponseWriter) string {
+			w.Header().Set("Content-Type", "application/problem+json")
+			return `{"title":"busy","retryAfter":"` + time.Now().UTC().Add(wish).Format(time.RFC3339Nano) + `"}`
+		},
+	} {
+		for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+			t.Run(fmt.Sprint(name, "/", status), func(t *testing.T) {
+				inVirtualTime(t, func(n int, _ call, w http.ResponseWriter) bool {
+					if n == 0 {
+						body := spell(w)
+						w.WriteHeader(status)
+						_, _ = fmt.Fprint(w, body)
+					}
+					return n == 0
+				}, func(t *testing.T, v *virtual) {
+					v.kafka.Produce(t, create(v.topic, 1))
+					time.Sleep(wish / 2)
+					if h := v.Status().Holds; len(h) != 1 || h[0].Held {
+						t.Errorf("a wish within patience: %+v", h)
+					}
+					time.Sleep(wish)
+					// A date has whole seconds.
+					if g := gaps(v.taken()); len(g) != 1 || g[0] < wish-time.Second || g[0] > wish+time.Second {
+						t.Errorf("waited %s, the server asked for %s", g, wish)
+					}
+					if totals := v.Status().Totals; totals.Written["create"] != 1 {
+						t.Errorf("%+v", totals)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAWishBeyondPatienceHoldsTheLaneAndIsNotShortened(t *testing.T) {
+	inVirtualTime(t, func(n int, _ call, w http.ResponseWriter) bool {
+		if n == 0 {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		return n == 0
+	}, func(t *testing.T, v *virtual) {
+		v.kafka.Produce(t, create(v.topic, 1), create(v.topic, 2))
+		time.Sleep(time.Minute)
+		if st := v.Status(); len(st.Holds) != 1 || !st.Holds[0].Held || st.Holds[0].Code != ampersand.CodeThrottled || st.Ready {
+			t.Errorf("ready %v, holds %+v", st.Ready, st.Holds)
+		}
+		time.Sleep(2 * time.Hour)
+		if g := gaps(v.taken()); g[0] < time.Hour || g[0] > time.Hour+time.Minute {
+			t.Errorf("waited %s", g[0])
+		}
+		if totals := v.Status().Totals; totals.Written["create"] != 2 {
+			t.Errorf("%+v", totals)
+		}
+	})
+}
+
+// An API that is down for an hour: it is asked less and less often, by one write at a
+// time and at uneven times, the lane is held when patience has run out, and no record
+// dies of it.
+func TestAnOutageOfAnHourHoldsTheLaneAndNoRecordDiesOfIt(t *testing.T) {
+	var back atomic.Bool
+	inVirtualTime(t, func(_ int, _ call, w http.ResponseWriter) bool {
+		if !back.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		return !back.Load()
+	}, func(t *testing.T, v *virtual) {
+		var records []*kgo.Record
+		for id := range 250 {
+			records = append(records, create(v.topic, id))
+		}
+		v.kafka.Produce(t, records...)
+		began := time.Now()
+		time.Sleep(4 * time.Minute)
+		if h := v.Status().Holds; len(h) != 1 || h[0].Held {
+			t.Errorf("within patience: %+v", h)
+		}
+		time.Sleep(56 * time.Minute)
+		st := v.Status()
+		if st.Ready || len(st.Reasons) == 0 || len(st.Holds) != 1 || !st.Holds[0].Held || st.Holds[0].Since.Sub(began) > time.Minute {
+			t.Errorf("ready %v (%v), holds %+v", st.Ready, st.Reasons, st.Holds)
+		}
+		probes := v.taken()[1:]
+		if len(probes) > 60*60/15 {
+			t.Errorf("%d probes in an hour", len(probes))
+		}
+		uneven := map[time.Duration]bool{}
+		for i, g := range gaps(v.taken()) {
+			if len(probes[i].Rows) != 1 {
+				t.Errorf("probe %d carries %d writes", i, len(probes[i].Rows))
+			}
+			if g < 100*time.Millisecond || g > 46*time.Second || i > 20 && g < 14*time.Second {
+				t.Errorf("probe %d after %s", i, g)
+			}
+			uneven[g] = true
+		}
+		if len(uneven) < len(probes)*9/10 {
+			t.Errorf("%d different delays among %d: there is no jitter", len(uneven), len(probes))
+		}
+		back.Store(true)
+		time.Sleep(2 * time.Minute)
+		if st := v.Status(); !st.Ready || len(st.Holds) != 0 || st.Totals.Written["create"] != 250 || len(st.Totals.DeadLettered) != 0 {
+			t.Errorf("ready %v, holds %+v, totals %+v", st.Ready, st.Holds, st.Totals)
+		}
+	})
+}
+
+// throttling answers that the rows for which slow is true were throttled, and writes the others.
+func throttling(c call, w http.ResponseWriter, code string, slow func(email string) bool) {
+	var results []map[string]any
+	failed := 0
+	for i, r := range c.Rows {
+		if email, _ := r["email"].(string); slow(email) {
+			failed++
+			results = append(results, map[string]any{"success": false, "errors": []any{map[string]any{"message": "slow down", "errorType": code}}})
+			continue
+		}
+		results = append(results, map[string]any{"success": true, "recordId": fmt.Sprint("crm", i)})
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"operationId": "op", "successCount": len(results) - failed, "failureCount": failed, "results": results,
+	})
+}
+
+// A CRM throttles one write of a batch and takes the others: the throttled one is all
+// that is sent again, and not at once.
+func TestAThrottledEntrySlowsItsLaneAndIsAllThatIsSentAgain(t *testing.T) {
+	for _, code := range []string{"RATE_LIMIT", "UNABLE_TO_LOCK_ROW"} {
+		t.Run(code, func(t *testing.T) {
+			var began time.Time
+			inVirtualTime(t, func(_ int, c call, w http.ResponseWriter) bool {
+				throttling(c, w, code, func(email string) bool { return email == "u7@example.com" && time.Since(began) < 20*time.Second })
+				return true
+			}, func(t *testing.T, v *virtual) {
+				began = time.Now()
+				var records []*kgo.Record
+				for id := range 100 {
+					records = append(records, create(v.topic, id))
+				}
+				v.kafka.Produce(t, records...)
+				time.Sleep(time.Minute)
+				calls := v.taken()
+				for i, c := range calls[1:] {
+					if len(c.Rows) != 1 || c.Rows[0]["email"] != "u7@example.com" {
+						t.Errorf("request %d carries %v", i+1, c.Rows)
+					}
+				}
+				if g := gaps(calls); len(g) < 2 || len(g) > 20 || g[0] < 100*time.Millisecond {
+					t.Errorf("sent again after %s", g)
+				}
+				if totals := v.Status().Totals; totals.Written["create"] != 100 || len(totals.DeadLettered) != 0 {
+					t.Errorf("%+v", totals)
+				}
+			})
+		})
+	}
+}
