@@ -153,6 +153,7 @@ func TestTheInnocentOfABatchAreWrittenForABoundedNumberOfRequests(t *testing.T) 
 		return bad
 	}
 	s := start(t, sink.Options{Config: cfg, Log: testLog(t)})
+	waitFor(t, "a request", func() bool { return len(a.taken()) > 0 })
 	waitFor(t, "a fate for each write", func() bool {
 		totals := s.Status().Totals
 		return totals.Settled() == writes

@@ -22,7 +22,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	s.fault.cancel = stopIntake
 	s.requestCtx, s.cancelRequest = context.WithCancelCause(work)
 	defer s.cancelRequest(nil)
-	s.started = time.Now()
+	s.begin()
 
 	s.letters = newLetters(s)
 	s.commits = newCommitter(s)
@@ -60,6 +60,13 @@ func (s *Sink) Run(ctx context.Context) error {
 		return nil
 	}
 	return context.Cause(intake)
+}
+
+// begin notes when the run began: the status may be asked for before it.
+func (s *Sink) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = time.Now()
 }
 
 func (s *Sink) setClient(c *kafka.Client) {
