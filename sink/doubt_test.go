@@ -193,7 +193,7 @@ func TestACreateThatWasNotSentIsNotInDoubt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := kafkatest.NewFake(t)
-			a := &api{}
+			a := bareAPI(t)
 			a.Server = httptest.NewTLSServer(a)
 			t.Cleanup(a.Close)
 			var dialled atomic.Int32

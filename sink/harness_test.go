@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/internal/sandbox"
 	"github.com/ampersink/ampersink/sink"
 )
 
@@ -47,17 +49,37 @@ type api struct {
 	calls  []call
 	script func(n int, c call, w http.ResponseWriter) bool // n counts from 0; true: answered
 	ids    int
+	strict *sandbox.Server // judges every request by the contract; its answers are not used
 }
 
 func newAPI(t testing.TB) *api {
-	a := &api{}
+	a := bareAPI(t)
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
 }
 
+// bareAPI is the handler without a server.
+func bareAPI(t testing.TB) *api {
+	strict, err := sandbox.New(sandbox.Options{CRM: sandbox.HubSpot, LogSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if v := strict.Violations(); len(v) > 0 {
+			t.Errorf("%d requests break the contract, the first: %+v", len(v), v[0])
+		}
+	})
+	return &api{strict: strict}
+}
+
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		again := r.Clone(r.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		a.strict.ServeHTTP(httptest.NewRecorder(), again)
+	}
 	var in struct {
 		Type, GroupRef string
 		BatchPolicy    struct{ AllOrNone bool }

@@ -64,7 +64,8 @@ func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWrite
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := &virtual{api: &api{script: script}, kafka: kafkatest.NewVirtual(t)}
+		v := &virtual{api: bareAPI(t), kafka: kafkatest.NewVirtual(t)}
+		v.api.script = script
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		server := &http.Server{Handler: v.api, ReadHeaderTimeout: time.Minute}
 		go func() { _ = server.Serve(l) }()

@@ -10,11 +10,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/audit"
+	"github.com/ampersink/ampersink/internal/sandbox"
 )
 
 // fault is how a request goes wrong.
@@ -70,6 +72,7 @@ type api struct {
 	weather weather
 	latency time.Duration
 	ids     int
+	strict  *sandbox.Server  // judges every request by the contract; its answers are not used
 	deletes map[string]int64 // by CRM id: the event that deletes it
 	calls   []audit.Call
 	faults  map[fault]int
@@ -102,6 +105,9 @@ func (a *api) roundTrip(process string, r *http.Request) (*http.Response, error)
 	if err != nil {
 		return nil, err
 	}
+	again := r.Clone(r.Context())
+	again.Body = io.NopCloser(bytes.NewReader(data))
+	a.strict.ServeHTTP(httptest.NewRecorder(), again)
 	typ, rows, err := a.read(data)
 	if err != nil {
 		return nil, err

@@ -260,6 +260,9 @@ func (w *world) judge() *audit.Report {
 			run.Letters = append(run.Letters, letters...)
 		}
 	}
+	for _, v := range w.api.strict.Violations() {
+		run.Behind = append(run.Behind, fmt.Sprintf("a request breaks the contract: %+v", v))
+	}
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()
 	run.Calls, run.Disturbances = w.api.calls, w.disturbed

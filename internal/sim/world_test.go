@@ -19,6 +19,7 @@ import (
 	"github.com/ampersink/ampersink/internal/audit"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/internal/sandbox"
 	"github.com/ampersink/ampersink/sink"
 )
 
@@ -79,8 +80,13 @@ type member struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), trace: newTrace()}
 	w.kafka = kafkatest.NewVirtual(t, kfake.NumBrokers(nodes))
+	strict, err := sandbox.New(sandbox.Options{CRM: sandbox.HubSpot, LogSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.api = &api{
-		trace: w.trace, random: rand.New(rand.NewPCG(seed, 2)),
+		strict: strict,
+		trace:  w.trace, random: rand.New(rand.NewPCG(seed, 2)),
 		faults: make(map[fault]int), latency: time.Duration(5+w.random.IntN(400)) * time.Millisecond,
 	}
 	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
