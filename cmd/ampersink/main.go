@@ -77,6 +77,8 @@ func (a *app) root() *cobra.Command {
 		Example:       "  ampersink demo\n  ampersink validate --config config.yaml --connect\n  ampersink run --config config.yaml",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          aCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return configError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
@@ -86,6 +88,18 @@ func (a *app) root() *cobra.Command {
 		c.Args = noArgs
 	}
 	return root
+}
+
+// aCommand refuses a command that there is not as a wrong call, and names the nearest.
+func aCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = ": did you mean " + near[0] + "?"
+	}
+	return configError{fmt.Errorf("there is no command %q%s (see %s --help)", args[0], hint, c.CommandPath())}
 }
 
 // noArgs refuses arguments as a wrong call.

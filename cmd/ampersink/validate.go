@@ -29,7 +29,11 @@ func (a *app) validate() *cobra.Command {
 			if err != nil {
 				return configError{err}
 			}
-			_, _ = fmt.Fprintf(a.stdout, "%s: can run: %d routes\n", path, len(cfg.Routes))
+			routes := "1 route"
+			if n := len(cfg.Routes); n > 1 {
+				routes = fmt.Sprintf("%d routes", n)
+			}
+			_, _ = fmt.Fprintf(a.stdout, "%s: can run: %s\n", path, routes)
 			if !connect {
 				return nil
 			}
