@@ -115,6 +115,20 @@ func (e *Endpoint) CreateTopic(tb testing.TB, topic string, partitions int32, co
 	tb.Cleanup(func() { e.deleteTopic(tb, topic) })
 }
 
+// SetTopic changes one setting of a topic.
+func (e *Endpoint) SetTopic(tb testing.TB, topic, key, value string) {
+	tb.Helper()
+	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
+		answers, err := admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: &value}}, topic)
+		for _, a := range answers {
+			err = cmp.Or(err, a.Err)
+		}
+		if err != nil {
+			tb.Fatalf("kafkatest: set %s of topic %s to %s: %v", key, topic, value, err)
+		}
+	})
+}
+
 // awaitLeaders waits until the brokers speak of the topic: the controller answers
 // before they have heard of it, and a test should not begin with that.
 func awaitLeaders(ctx context.Context, admin *kadm.Client, topic string) error {

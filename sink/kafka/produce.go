@@ -48,11 +48,22 @@ func (c *Client) batchLimit(topic string) int32 {
 
 // Learn looks up how large a record the topic takes.
 func (c *Client) Learn(ctx context.Context, topic string) {
-	if n, ok := c.maxMessageBytes(ctx, topic); ok {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.limits[topic] = int32(min(n, maxBatchBytes))
+	n, ok := c.maxMessageBytes(ctx, topic)
+	if ok && c.limit(topic, int32(min(n, maxBatchBytes))) {
+		// The client asks for the limit once for as long as it knows the topic. What it
+		// still holds for the topic fails by this, and is produced again.
+		c.kgo.PurgeTopicsFromProducing(topic)
 	}
+}
+
+// limit remembers how large a record the topic takes, and reports whether it was
+// another size before.
+func (c *Client) limit(topic string, n int32) (changed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old, known := c.limits[topic]
+	c.limits[topic] = n
+	return known && old != n
 }
 
 // headroom is what a dead letter may be larger than its record, in bytes: the
