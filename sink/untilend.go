@@ -31,6 +31,7 @@ func (s *Sink) untilEnd(ctx context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
+		s.commitIfIdle()
 		left, err := s.left(ctx, ends)
 		switch {
 		case err != nil:
@@ -50,6 +51,16 @@ func (s *Sink) untilEnd(ctx context.Context, stop context.CancelCauseFunc) {
 			s.fault.set(fmt.Errorf("--until-end: %d partitions are not at their end, and what is left is held: %s", left, held))
 			return
 		}
+	}
+}
+
+// commitIfIdle asks for a commit when there is nothing left to settle: the run is not to
+// wait for the interval.
+func (s *Sink) commitIfIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, writes, requests := s.sched.Totals(); writes == 0 && requests == 0 {
+		s.commits.soon()
 	}
 }
 

@@ -31,6 +31,8 @@ type responder struct {
 	rows     atomic.Int64
 	mu       sync.Mutex
 	observe  func(body []byte) // under mu; nil: nobody
+
+	first, last time.Time // under mu: of the requests since span was asked
 }
 
 func newResponder(tb testing.TB, latency time.Duration) *responder {
@@ -47,11 +49,7 @@ func (a *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rows := bytes.Count(body, []byte(`"record":{`))
 	a.requests.Add(1)
 	a.rows.Add(int64(rows))
-	if a.observe != nil {
-		a.mu.Lock()
-		a.observe(body)
-		a.mu.Unlock()
-	}
+	a.see(body)
 	if a.latency > 0 {
 		time.Sleep(a.latency)
 	}
@@ -62,6 +60,26 @@ func (a *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_, _ = fmt.Fprintf(w, `{"operationId":"op","successCount":%d,"failureCount":0,"results":[%s]}`,
 		rows, bytes.TrimSuffix(bytes.Repeat(append(entry, ','), rows), []byte(",")))
+}
+
+func (a *responder) see(body []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last = time.Now(); a.first.IsZero() {
+		a.first = a.last
+	}
+	if a.observe != nil {
+		a.observe(body)
+	}
+}
+
+// span is the time from the first request to the last, and begins anew.
+func (a *responder) span() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.last.Sub(a.first)
+	a.first = time.Time{}
+	return d
 }
 
 // value is a Debezium event of some 700 bytes and 10 columns.

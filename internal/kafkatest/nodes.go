@@ -24,8 +24,14 @@ type Nodes struct {
 // 700 MB.
 func RealCluster(tb testing.TB, nodes int) *Nodes {
 	tb.Helper()
+	return RealClusterWith(tb, nodes, nil)
+}
+
+// RealClusterWith is RealCluster with settings of the brokers that win over ours.
+func RealClusterWith(tb testing.TB, nodes int, settings map[string]string) *Nodes {
+	tb.Helper()
 	NeedJava(tb)
-	cluster, err := startNodes(tb.Context(), nodes)
+	cluster, err := startNodes(tb.Context(), nodes, settings)
 	if err != nil {
 		unavailable(tb, err)
 	}

@@ -139,7 +139,7 @@ func (s starters) any(ctx context.Context) (*provided, error) {
 }
 
 func startJava(ctx context.Context) (*provided, error) {
-	cluster, err := startNodes(ctx, 1)
+	cluster, err := startNodes(ctx, 1, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,12 +147,12 @@ func startJava(ctx context.Context) (*provided, error) {
 	return &provided{brokers: cluster.Brokers()[0], origin: origin, close: cluster.Close}, nil
 }
 
-func startNodes(ctx context.Context, nodes int) (*kafka.Cluster, error) {
+func startNodes(ctx context.Context, nodes int, settings map[string]string) (*kafka.Cluster, error) {
 	installation, err := kafka.Install(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return kafka.Start(ctx, installation, kafka.Options{Nodes: nodes})
+	return kafka.Start(ctx, installation, kafka.Options{Nodes: nodes, Settings: settings})
 }
 
 // unavailable skips the test, or fails it where a broker is required or the
