@@ -31,6 +31,7 @@ type responder struct {
 	rows     atomic.Int64
 	mu       sync.Mutex
 	observe  func(body []byte) // under mu; nil: nobody
+	hangs    string            // the object whose requests are never answered; empty: none
 
 	first, last time.Time // under mu: of the requests since span was asked
 }
@@ -46,6 +47,10 @@ var entry = []byte(`{"success":true,"recordId":"1"}`)
 
 func (a *responder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	if a.hangs != "" && strings.HasSuffix(r.URL.Path, "/"+a.hangs) {
+		<-r.Context().Done()
+		return
+	}
 	rows := bytes.Count(body, []byte(`"record":{`))
 	a.requests.Add(1)
 	a.rows.Add(int64(rows))
