@@ -24,6 +24,9 @@ const (
 	Halved
 	// Unsent: nothing was sent of it; it goes again as if it had never left.
 	Unsent
+	// Anew: what it was sent as turned out wrong (the record exists, is gone, may
+	// exist): its type and id are decided once more.
+	Anew
 )
 
 // Finish takes a batch back: what happens to each of its writes, in the batch's
@@ -39,7 +42,7 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 	then, v = l.examine(b, then, v)
 	s.judge(b, then[0] == Unsent, v, now)
 
-	groups := [Unsent + 1][]*Entry{}
+	groups := [Anew + 1][]*Entry{}
 	for i, e := range b.Entries {
 		groups[then[i]] = append(groups[then[i]], e)
 	}
@@ -64,6 +67,10 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 	half := len(groups[Halved]) / 2
 	s.putBack(l, groups[Halved][half:])
 	s.putBack(l, groups[Halved][:half])
+
+	for _, e := range groups[Anew] {
+		s.free(e, now)
+	}
 
 	s.consider(l, now)
 	s.forget(l)

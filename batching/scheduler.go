@@ -103,6 +103,17 @@ func (s *Scheduler) Resolved(e *Entry, now time.Time) {
 	s.consider(e.lane, now)
 }
 
+// Decided takes a write out whose fate is known without a request, for the caller to
+// make durable and to call Settled. It reports false for one that was dropped while
+// its answer was awaited.
+func (s *Scheduler) Decided(e *Entry) bool {
+	if e.state != resolving {
+		return false
+	}
+	e.state = pending
+	return true
+}
+
 // join counts a write with the lane of its destination: also while it waits for
 // its keys, since a lane that does not move must account for what waits behind it.
 func (s *Scheduler) join(e *Entry) {

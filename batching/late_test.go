@@ -1,0 +1,63 @@
+package batching_test
+
+import (
+	"testing"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+func TestAWriteThatWasSentAsTheWrongThingIsDecidedOnceMore(t *testing.T) {
+	t.Parallel()
+	settings := usual()
+	settings.Linger = 0
+	asked := 0
+	b := newBench(t, settings, func(c *batching.Config) {
+		c.Resolve = func(e *batching.Entry) bool {
+			asked++
+			if asked == 2 {
+				e.Write.Type, e.Write.ID = model.Update, "77" // it exists
+			}
+			return asked != 3
+		}
+	})
+	e := b.add(to("a"), model.Create, 1)
+	successor := b.add(to("a"), model.Update, 1)
+	b.finish(b.batch(), batching.Anew, batching.Verdict{})
+	got := b.batch()
+	b.expect(got, e)
+	if got.Type != model.Update {
+		t.Fatalf("it goes as %s, expected an update", got.Type)
+	}
+	b.finish(got, batching.Anew, batching.Verdict{})
+	b.none("it waits for an answer, and its successor for it")
+	b.sched.Resolved(e, b.now)
+	b.written(b.batch(), true)
+	b.expect(b.batch(), successor)
+}
+
+func TestAFateThatNeedsNoRequestFreesTheKey(t *testing.T) {
+	t.Parallel()
+	settings := usual()
+	settings.Linger = 0
+	b := newBench(t, settings, func(c *batching.Config) {
+		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
+	})
+	e := b.add(to("a"), model.Undecided, 1)
+	successor := b.add(to("a"), model.Update, 1)
+	b.none("it is not decided")
+	if !b.sched.Decided(e) {
+		t.Fatal("a write that is being decided can be given its fate")
+	}
+	b.sched.Resolved(e, b.now)
+	b.none("what has its fate is not sent")
+	b.sched.Settled(e)
+	b.sched.Durable(e.Write.Conflicts, b.now)
+	b.expect(b.batch(), successor)
+
+	dropped := b.add(to("a"), model.Undecided, 2)
+	b.sched.Drop(func(w *model.Write) bool { return w == dropped.Write }, b.now)
+	if b.sched.Decided(dropped) {
+		t.Error("a write that was dropped has no fate here")
+	}
+}
