@@ -6,9 +6,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/kafkatest"
 	"github.com/ampersink/ampersink/sink"
@@ -64,7 +62,7 @@ func TestADeadLetterThatTheBrokerRefusesKeepsItsOffsetUntilItIsWritten(t *testin
 			k := kafkatest.NewFake(t)
 			a := newAPI(t)
 			topic := k.NewTopic(t, 1, nil)
-			fault := k.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic + ".dead", Err: c.err, Count: -1})
+			relent := k.RefuseProduce(topic+".dead", c.err)
 			// The first goes on, the broken one waits, and those behind it are written.
 			k.CreateTopic(t, topic+".dead", 1, nil)
 			k.Produce(t, create(topic, 1), broken(topic), create(topic, 2), create(topic, 3))
@@ -75,7 +73,7 @@ func TestADeadLetterThatTheBrokerRefusesKeepsItsOffsetUntilItIsWritten(t *testin
 			} else if sum := committed(t, k.Endpoint, "g", topic); sum > 1 { // the client tries these again by itself
 				t.Errorf("committed %d: beyond a record whose dead letter is not written", sum)
 			}
-			fault.Remove()
+			relent()
 			awaitLetter(t, s, k.Endpoint, topic, 4)
 		})
 	}

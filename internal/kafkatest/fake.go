@@ -65,6 +65,13 @@ func NewVirtual(tb testing.TB, opts ...kfake.Opt) *Fake {
 
 const firstVirtualPort = 9092
 
+// RefuseProduce makes the broker answer every produce to topic with err, and
+// write nothing, until the returned function is called.
+func (f *Fake) RefuseProduce(topic string, err *kerr.Error) (relent func()) {
+	fault := f.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: err, Count: -1})
+	return fault.Remove
+}
+
 func start(tb testing.TB, opts []kfake.Opt) *Fake {
 	tb.Helper()
 	// Tests of expelled members should not take Kafka's six seconds.
