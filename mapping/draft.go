@@ -12,6 +12,7 @@ type draft struct {
 	fields    model.Span
 	id        model.Span
 	assoc     model.Span
+	fate      model.Fate // not open where the fields leave nothing to write
 	conflicts [2]model.Conflict
 	conflict  int // how many of them
 }
@@ -37,7 +38,7 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 		}
 		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; name its topic under skip")
 	case opByID:
-		m.locate(b.route, c.image)
+		m.locate(b, c.image)
 		c.op = opCreate
 		if id, why := m.id(b, c); why != nil {
 			return draft{}, refused(why)
@@ -54,12 +55,22 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skips[opDelete]
 		}
 	}
-	m.locate(b.route, c.image)
+	m.locate(b, c.image)
+	m.bound, m.change, m.operation = b, c, operations[c.op]
+	if b.when != nil {
+		yes, why := m.holds(b.when)
+		if why != nil {
+			return draft{}, refused(why)
+		}
+		if !yes {
+			return draft{}, b.skipWhen
+		}
+	}
 	d, why := m.compose(b, c, do)
 	if why != nil {
 		return draft{}, refused(why)
 	}
-	return d, model.Fate{}
+	return d, d.fate
 }
 
 // compose puts a write together. Everything that can refuse it comes before
@@ -99,7 +110,7 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 	}
 	if do != actionDelete {
 		var why *model.Reason
-		if d.fields, why = m.emit(b, c, do); why != nil {
+		if d.fields, d.fate, why = m.emit(b, c, do); why != nil || d.fate.Kind != model.Open {
 			return d, why
 		}
 	}
@@ -113,16 +124,18 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 }
 
 // locate finds the columns of a route in a row: m.at holds for each the node of
-// its value.
-func (m *Mapper) locate(r *route, image int32) {
-	at := m.at[:len(r.columns)]
+// its value, m.types what the schema says of them.
+func (m *Mapper) locate(b *bound, image int32) {
+	at := m.at[:len(b.columns)]
 	clear(at)
+	m.types = nil
 	if image == noImage {
 		return
 	}
 	d := &m.value
+	m.types = b.bind(d.typeOf(m.in.payload, image))
 	for i := image + 1; i < d.nodes[image].next; i = d.nodes[i].next {
-		column, wanted := r.columns[string(d.name(&d.nodes[i]))]
+		column, wanted := b.columns[string(d.name(&d.nodes[i]))]
 		switch {
 		case !wanted:
 		case at[column] == 0:
@@ -135,17 +148,27 @@ func (m *Mapper) locate(r *route, image int32) {
 
 // resolve returns the value of a source in the located row.
 func (m *Mapper) resolve(s *source) (value, status) {
-	for _, t := range s.tries {
+	v, _, st := m.typed(s)
+	return v, st
+}
+
+// typed is resolve, with what the schema says of the value.
+func (m *Mapper) typed(s *source) (value, *typ, status) {
+	for i := range s.tries {
+		t := &s.tries[i]
 		i := m.at[t.column]
 		if i == 0 {
 			continue
 		}
 		if i < 0 {
-			return value{}, duplicate
+			return value{}, nil, duplicate
 		}
 		if v, st := m.finder.below(m.value.read(i), t.rest); st != absent {
-			return v, st
+			if m.types == nil {
+				return v, nil, st
+			}
+			return v, m.types[t.slot], st
 		}
 	}
-	return value{}, absent
+	return value{}, nil, absent
 }

@@ -21,54 +21,65 @@ func (a action) writes() model.Type {
 }
 
 // emit packs the fields of a create or an update, in the order of the
-// configuration.
-func (m *Mapper) emit(b *bound, c change, do action) (model.Span, *model.Reason) {
+// configuration. Where the user's rules leave nothing to write it returns the fate
+// that says so.
+func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *model.Reason) {
 	fields := b.fields
 	if do == actionSet {
 		fields = b.set
 	}
 	out := m.packer.Buffer()
 	from := len(out)
+	m.omittedNull = false
+	changed := do == actionUpdate && m.knowsChanges(b, c)
 	for i := range fields {
 		f := &fields[i]
-		raw := f.constant
+		if changed && m.isUnchanged(f, c) {
+			continue
+		}
+		if f.constant != nil {
+			out = append(f.begin(out, from), f.constant...)
+			continue
+		}
+		var in fieldInput
 		if f.source != nil {
-			v, st := m.fieldValue(b, c, f.source)
-			if st != found {
-				if st == duplicate {
-					return model.Span{}, twice(f.source.path)
-				}
-				f.omitted.count(st, do)
-				continue
-			}
-			if why := sendable(v, f.source.path); why != nil {
-				return model.Span{}, why
-			}
-			raw = v.raw
+			in = m.fieldValue(b, c, f.source)
 		}
-		if len(out) > from {
-			out = append(out, ',')
+		if f.copied && in.status == found && (in.typ == nil || in.typ.asIs) {
+			if why := sendable(in.value, f.source.path); why != nil {
+				return model.Span{}, model.Fate{}, why
+			}
+			out = append(f.begin(out, from), in.value.raw...)
+			continue
 		}
-		out = append(append(out, f.prefix...), raw...)
+		var why *model.Reason
+		if out, why = m.emitTreated(out, from, f, in, do); why != nil {
+			return model.Span{}, model.Fate{}, why
+		}
 	}
-	if len(out) == from {
-		return model.Span{}, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
+	switch {
+	case len(out) > from:
+		return m.packer.Append(out), model.Fate{}, nil
+	case m.omittedNull:
+		return model.Span{}, b.skipNulls, nil
+	case changed:
+		return model.Span{}, model.Fate{Kind: model.Unchanged}, nil
 	}
-	return m.packer.Append(out), nil
+	return model.Span{}, model.Fate{}, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
 }
 
 // fieldValue returns the value of a field: the row's, or what a delete tells.
-func (m *Mapper) fieldValue(b *bound, c change, s *source) (value, status) {
-	if c.op != opDelete && c.op != opTombstone {
-		return m.resolve(s)
+func (m *Mapper) fieldValue(b *bound, c change, s *source) fieldInput {
+	if c.op == opDelete || c.op == opTombstone {
+		if v, st := m.key.find(&m.finder, s.path); st != absent {
+			return fieldInput{v, m.key.typ(s.path), st}
+		}
+		if c.keysOnly && !b.beforeFull {
+			return fieldInput{}
+		}
 	}
-	if v, st := m.key.find(&m.finder, s.path); st != absent {
-		return v, st
-	}
-	if c.keysOnly && !b.beforeFull {
-		return value{}, absent
-	}
-	return m.resolve(s)
+	v, t, st := m.typed(s)
+	return fieldInput{v, t, st}
 }
 
 // sendable refuses values with a name twice in one object: JSON that receivers

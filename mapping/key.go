@@ -20,18 +20,19 @@ type recordKey struct {
 	order []int32
 }
 
-func (k *recordKey) decode(b []byte, schema *[]byte) {
+func (k *recordKey) decode(b []byte, known *schemas) {
 	k.bytes, k.root, k.isRaw, k.null = b, 0, false, b == nil
 	if k.null {
 		return
 	}
-	k.known = *schema
+	k.schemas = known
 	if k.isRaw = !k.scan(b, indexLevels); k.isRaw {
 		return
 	}
 	k.root = k.payload()
-	k.learn(k.root)
-	*schema = k.known
+	if !k.learn(k.root) {
+		k.schema = nil
+	}
 	k.null = k.nodes[k.root].kind == kindNull
 }
 
@@ -43,6 +44,11 @@ func (k *recordKey) find(f *finder, path string) (value, status) {
 		return value{}, absent
 	}
 	return f.find(&k.document, k.root, path)
+}
+
+// typ returns what the key's schema says of the value at a path.
+func (k *recordKey) typ(path string) *typ {
+	return k.typeOf(k.root, k.root).at(path)
 }
 
 func (k *recordKey) excerpt() string {
