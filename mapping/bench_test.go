@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -82,6 +83,42 @@ func BenchmarkMapDebeziumSchemas(b *testing.B) {
 	}
 	r := &model.Record{TopicPartition: model.TopicPartition{Topic: "shop.public.customers"}, Key: []byte(withSchema(`{"id":9007199254740997}`)),
 		Value: []byte(`{"schema":` + benchSchema() + `,"payload":` + benchValue + `}`)}
+	b.SetBytes(int64(len(r.Value)))
+	b.ReportAllocs()
+	var items []model.Item
+	for b.Loop() {
+		if items = m.Map(r, items[:0]); items[0].Write == nil {
+			b.Fatal(items[0].Fate.Reason)
+		}
+	}
+}
+
+// wideRoute maps 20 fields of benchValue, converts what CRMs take otherwise, and
+// computes three.
+func wideRoute() config.Route {
+	r := benchRoute()
+	r.When = `tenant != "none"`
+	for i := range 7 {
+		r.Fields = append(r.Fields, config.Field{To: fmt.Sprintf("copy%d", i), From: "email"})
+	}
+	r.Fields = append(r.Fields,
+		config.Field{To: "birthdate", From: "born", Type: config.TypeDateDays, As: config.AsEpochMS},
+		config.Field{To: "since", From: "created_at", Type: config.TypeTimestampUS},
+		config.Field{To: "job", From: "title", Required: true, MaxLength: &config.MaxLength{Characters: 80, Over: config.OverCut}},
+		config.Field{To: "name", Expr: `trim(first_name + " " + last_name)`},
+		config.Field{To: "tier", Expr: `annual_revenue > 100000 ? "enterprise" : "standard"`},
+		config.Field{To: "label", Expr: `upper(city) + ", " + (notes ?? title)`})
+	return r
+}
+
+// BenchmarkMapWide is a route of 23 fields, three of them expressions, with a
+// condition.
+func BenchmarkMapWide(b *testing.B) {
+	m, err := New([]config.Route{wideRoute()}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &model.Record{TopicPartition: model.TopicPartition{Topic: "shop.public.customers"}, Key: []byte(`{"id":9007199254740997}`), Value: []byte(benchValue)}
 	b.SetBytes(int64(len(r.Value)))
 	b.ReportAllocs()
 	var items []model.Item

@@ -148,12 +148,21 @@ func (m *Mapper) locate(b *bound, image int32) {
 
 // resolve returns the value of a source in the located row.
 func (m *Mapper) resolve(s *source) (value, status) {
-	v, _, st := m.typed(s)
+	v, _, st := m.slotted(s)
 	return v, st
 }
 
 // typed is resolve, with what the schema says of the value.
-func (m *Mapper) typed(s *source) (value, *typ, status) {
+func (m *Mapper) typed(s *source) fieldInput {
+	v, slot, st := m.slotted(s)
+	if m.types == nil || st != found {
+		return fieldInput{v, nil, st}
+	}
+	return fieldInput{v, m.types[slot], st}
+}
+
+// slotted is resolve, with the slot of the way that the value was found.
+func (m *Mapper) slotted(s *source) (v value, slot int32, st status) {
 	for i := range s.tries {
 		t := &s.tries[i]
 		i := m.at[t.column]
@@ -161,14 +170,11 @@ func (m *Mapper) typed(s *source) (value, *typ, status) {
 			continue
 		}
 		if i < 0 {
-			return value{}, nil, duplicate
+			return value{}, 0, duplicate
 		}
 		if v, st := m.finder.below(m.value.read(i), t.rest); st != absent {
-			if m.types == nil {
-				return v, nil, st
-			}
-			return v, m.types[t.slot], st
+			return v, t.slot, st
 		}
 	}
-	return value{}, nil, absent
+	return value{}, 0, absent
 }

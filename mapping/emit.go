@@ -41,6 +41,15 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *m
 			out = append(f.begin(out, from), f.constant...)
 			continue
 		}
+		if f.copied && m.types == nil && c.op != opDelete && c.op != opTombstone {
+			if v, st := m.resolve(f.source); st == found {
+				if why := sendable(v, f.source.path); why != nil {
+					return model.Span{}, model.Fate{}, why
+				}
+				out = append(f.begin(out, from), v.raw...)
+				continue
+			}
+		}
 		var in fieldInput
 		if f.source != nil {
 			in = m.fieldValue(b, c, f.source)
@@ -78,8 +87,7 @@ func (m *Mapper) fieldValue(b *bound, c change, s *source) fieldInput {
 			return fieldInput{}
 		}
 	}
-	v, t, st := m.typed(s)
-	return fieldInput{v, t, st}
+	return m.typed(s)
 }
 
 // sendable refuses values with a name twice in one object: JSON that receivers

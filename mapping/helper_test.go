@@ -89,6 +89,8 @@ func show(it model.Item) string {
 		switch it.Fate.Kind {
 		case model.Skipped:
 			return "skip " + it.Fate.Rule
+		case model.Unchanged:
+			return "unchanged"
 		case model.DeadLettered:
 			return strings.TrimSpace("refuse " + it.Fate.Reason.Code + " " + it.Fate.Reason.Field)
 		}

@@ -20,11 +20,11 @@ func (m *Mapper) told(b *bound, c change, s *source) fieldInput {
 			return fieldInput{}
 		}
 	}
-	v, t, st := m.typed(s)
-	if isEmpty(v, st) {
+	in := m.typed(s)
+	if isEmpty(in.value, in.status) {
 		return fieldInput{}
 	}
-	return fieldInput{v, t, st}
+	return in
 }
 
 func isEmpty(v value, st status) bool {

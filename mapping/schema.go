@@ -80,6 +80,9 @@ func (c *connectSchema) parameter(name string) (int, bool) {
 
 func (c *connectSchema) typ() *typ {
 	t := &typ{logical: c.Name}
+	for i := range c.Fields {
+		t.fields = append(t.fields, typField{c.Fields[i].Field, c.Fields[i].typ()})
+	}
 	if means, known := logicalTypes()[c.Name]; known {
 		t.means = means
 		switch means {
@@ -103,9 +106,6 @@ func (c *connectSchema) typ() *typ {
 		t.entry.asIs = t.entry.tuple[0].asIs && t.items.asIs
 	case "struct":
 		t.means = meansStruct
-		for i := range c.Fields {
-			t.fields = append(t.fields, typField{c.Fields[i].Field, c.Fields[i].typ()})
-		}
 	}
 	t.asIs = t.isAsIs()
 	return t

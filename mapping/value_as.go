@@ -147,30 +147,25 @@ func (f *finder) shapeString(d datum) (shaped datum, want string) {
 // shapeList joins the elements of an array, or the members of a set, as CRMs take
 // several values in one field. Null elements are no values.
 func (f *finder) shapeList(d datum, separator string) (datum, bool) {
-	from := len(f.arena)
 	switch {
 	case d.wide:
 		if separator != "," && bytes.Contains(d.text, []byte(separator)) {
 			return d, false
 		}
-		f.arena = append(f.arena, bytes.ReplaceAll(d.text, []byte{','}, []byte(separator))...)
+		return datum{kind: datumText, text: bytes.ReplaceAll(d.text, []byte{','}, []byte(separator))}, true
 	case d.kind == datumNested && len(d.json) > 0 && d.json[0] == '[':
-		if !f.joinElements(d, separator) {
-			return d, false
-		}
-	default:
-		return d, false
+		joined, ok := f.joinElements(d, separator)
+		return datum{kind: datumText, text: joined}, ok
 	}
-	return datum{kind: datumText, text: f.arena[from:]}, true
+	return d, false
 }
 
-func (f *finder) joinElements(d datum, separator string) bool {
+func (f *finder) joinElements(d datum, separator string) (joined []byte, ok bool) {
 	var items *typ
 	if d.typ != nil {
 		items = d.typ.items
 	}
 	dec := document{text: d.json}
-	var joined []byte
 	first := true
 	for at := skipSpace(d.json, 1); d.json[at] != ']'; {
 		if d.json[at] == ',' {
@@ -180,7 +175,7 @@ func (f *finder) joinElements(d datum, separator string) bool {
 		element, want := f.understand(value{raw: d.json[at:end], kind: k, escaped: escaped}, items)
 		at = skipSpace(d.json, end)
 		if want != "" || element.kind == datumNested || element.kind == datumNotFinite {
-			return false
+			return nil, false
 		}
 		if element.kind == datumNull {
 			continue
@@ -192,11 +187,10 @@ func (f *finder) joinElements(d datum, separator string) bool {
 		before := len(joined)
 		joined = element.appendText(joined)
 		if bytes.Contains(joined[before:], []byte(separator)) {
-			return false
+			return nil, false
 		}
 	}
-	f.arena = append(f.arena, joined...)
-	return true
+	return joined, true
 }
 
 // shapeJSON makes the JSON that a text holds; what is JSON already stays.

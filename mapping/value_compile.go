@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,10 +37,7 @@ func (r *route) compileSource(f *field, c config.Field, counters map[string]*omi
 }
 
 func (r *route) treatment(c config.Field) (t *treatment, err error) {
-	t = &treatment{as: c.As, separator: c.Separator, required: c.Required, nulls: c.Nulls}
-	if t.nulls == "" {
-		t.nulls = r.nulls
-	}
+	t = &treatment{as: c.As, separator: c.Separator, required: c.Required, nulls: cmp.Or(c.Nulls, r.nulls, config.NullsSend)}
 	if t.typ, err = typeOfConfig(c); err != nil {
 		return nil, err
 	}

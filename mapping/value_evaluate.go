@@ -118,7 +118,7 @@ func (m *Mapper) holds(e *expression) (bool, *model.Reason) {
 // any returns a datum as expressions know it: numbers that are whole and fit as
 // int, others as float64, which has 15 to 17 digits.
 func (f *finder) any(d datum, longest int) (known any, want string) {
-	if len(d.text) > longest || len(d.json) > longest {
+	if len(d.text) > longest || d.kind == datumNested && len(d.json) > longest {
 		return nil, fmt.Sprintf("at most %d bytes", longest)
 	}
 	switch d.kind {

@@ -98,7 +98,7 @@ func (r *route) expression(text string, hasValue, condition bool) (*expression, 
 // and files, and without what makes much of little.
 func bounds() []expr.Option {
 	options := []expr.Option{expr.MaxNodes(maxNodes)}
-	for _, name := range []string{"now", "timezone", "reduce", "repeat", "replace", "join", "split", "splitAfter"} {
+	for _, name := range []string{"now", "timezone", "repeat", "replace", "join", "split", "splitAfter"} {
 		options = append(options, expr.DisableBuiltin(name))
 	}
 	return append(options,
@@ -200,7 +200,10 @@ func (u *uses) Visit(node *ast.Node) {
 }
 
 func (u *uses) builtin(name string, arguments int) {
-	if name == "date" && arguments > 2 {
+	switch {
+	case name == "reduce":
+		u.fault = "reduce is not there: what it makes can double with each element"
+	case name == "date" && arguments > 2:
 		u.fault = "date takes a text and a format, and no time zone: its rules are read from files"
 	}
 }
