@@ -59,7 +59,9 @@ func BenchmarkScan(b *testing.B) {
 
 // benchSchema is the schema part that Connect's converter writes for benchValue.
 func benchSchema() string {
-	column := func(name, typ, more string) string { return `{"type":"` + typ + `","optional":true,` + more + `"field":"` + name + `"}` }
+	column := func(name, typ, more string) string {
+		return `{"type":"` + typ + `","optional":true,` + more + `"field":"` + name + `"}`
+	}
 	row := func(field string) string {
 		return `{"type":"struct","fields":[` + strings.Join([]string{column("id", "int64", ""), column("crm_id", "string", ""), column("email", "string", ""),
 			column("first_name", "string", ""), column("last_name", "string", ""), column("phone", "string", ""), column("annual_revenue", "double", ""),

@@ -24,7 +24,7 @@ func (r *route) compileSource(f *field, c config.Field, counters map[string]*omi
 		return err
 	}
 	t := f.treat
-	f.copied = t.typ == nil && t.as == "" && t.fallback == nil && !t.required && t.max == 0 && t.nulls == config.NullsSend && t.expr == nil
+	f.copied = t.typ == nil && t.as == "" && t.infinite == nil && !t.required && t.max == 0 && t.nulls == config.NullsSend && t.expr == nil
 	if counters[c.To] == nil {
 		from := c.From
 		if from == "" {
@@ -48,10 +48,15 @@ func (r *route) treatment(c config.Field) (t *treatment, err error) {
 		return nil, errors.New("separator: as: list needs one, and nothing else has one")
 	}
 	if c.HasDefault {
-		if !jsontext.Value(c.Default).IsValid() {
-			return nil, fmt.Errorf("default: %q is not JSON", c.Default)
+		t.fallback = c.Default
+	}
+	if t.infinite = t.fallback; c.HasNotFinite {
+		t.infinite = c.NotFinite
+	}
+	for key, constant := range map[string][]byte{"default": t.fallback, "not_finite": t.infinite} {
+		if constant != nil && !jsontext.Value(constant).IsValid() {
+			return nil, fmt.Errorf("%s: %q is not JSON", key, constant)
 		}
-		t.fallback = slices.Clone(c.Default)
 	}
 	if c.MaxLength != nil {
 		if c.MaxLength.Characters < 1 {

@@ -13,7 +13,8 @@ type treatment struct {
 	typ       *typ // what the value is; nil: as its JSON says
 	as        config.As
 	separator string
-	fallback  []byte // sent in place of what cannot be sent, as JSON; nil: none
+	fallback  []byte // sent in place of null, as JSON; nil: none
+	infinite  []byte // sent in place of what is not finite, as JSON; nil: the record is refused
 	required  bool
 	max       int // characters of a text; 0: any number
 	cut       bool
@@ -32,11 +33,14 @@ func (m *Mapper) emitTreated(out []byte, from int, f *field, in fieldInput, do a
 		return m.emitAbsent(out, from, f, st, do)
 	}
 	t := f.treat
-	if d.kind == datumNotFinite && t.fallback == nil {
-		return out, notFinite(f, in.value, d)
-	}
-	if d.kind == datumNull || d.kind == datumNotFinite {
-		return m.emitNull(out, from, f, in)
+	switch d.kind {
+	case datumNull:
+		return m.emitInstead(out, from, f, t.fallback)
+	case datumNotFinite:
+		if t.infinite == nil {
+			return out, notFinite(f, in.value, d)
+		}
+		return m.emitInstead(out, from, f, t.infinite)
 	}
 	if t.max > 0 {
 		if why := t.limit(&d, f); why != nil {
@@ -122,14 +126,13 @@ func (m *Mapper) emitAbsent(out []byte, from int, f *field, st status, do action
 	return out, nil
 }
 
-// emitNull is what becomes of a null, and of what has a default because it is not
-// finite.
-func (m *Mapper) emitNull(out []byte, from int, f *field, in fieldInput) ([]byte, *model.Reason) {
+// emitInstead sends what the configuration has in place of a value; that may be
+// null, or nothing, which is the same.
+func (m *Mapper) emitInstead(out []byte, from int, f *field, instead []byte) ([]byte, *model.Reason) {
 	t := f.treat
-	if t.fallback != nil && string(t.fallback) != "null" {
-		return append(f.begin(out, from), t.fallback...), nil
-	}
 	switch {
+	case instead != nil && string(instead) != "null":
+		return append(f.begin(out, from), instead...), nil
 	case t.required:
 		return out, missing(f, "is null")
 	case t.nulls == config.NullsOmit:
@@ -171,7 +174,7 @@ func notFinite(f *field, v value, d datum) *model.Reason {
 		found = excerpt(d.text, 0)
 	}
 	return refusal(codeNotFinite, f.from(), "the value for the CRM's field %q is %s: not a number, an infinity, or a date without a year from 1 to 9999;"+
-		" expected a finite value, or a default: to send in its place (default: null clears the field)", f.to, found)
+		" expected a finite value, or not_finite: with what is sent in its place (not_finite: null clears the field)", f.to, found)
 }
 
 // limit cuts a text that is too long, or refuses it. Bytes are never cut: what is

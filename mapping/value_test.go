@@ -49,6 +49,10 @@ func fallback(json string) func(*config.Field) {
 	return func(f *config.Field) { f.HasDefault, f.Default = true, []byte(json) }
 }
 
+func notFiniteAs(json string) func(*config.Field) {
+	return func(f *config.Field) { f.HasNotFinite, f.NotFinite = true, []byte(json) }
+}
+
 func required(f *config.Field) { f.Required = true }
 
 func nulls(n config.Nulls) func(*config.Field) { return func(f *config.Field) { f.Nulls = n } }
@@ -303,6 +307,10 @@ func TestNullsDefaultsAndLimits(t *testing.T) {
 		{"NaN with default", edits{typed(config.TypeNumber), fallback(`0`)}, "u", `"a":"NaN"`, sends(`0`)},
 		{"NaN with a default of null", edits{typed(config.TypeNumber), fallback(`null`)}, "u", `"a":"NaN"`, sends(`null`)},
 		{"NaN with a default of null, left out", edits{typed(config.TypeNumber), fallback(`null`), nulls(config.NullsOmit)}, "u", `"a":"NaN"`, "skip customers.nulls"},
+		{"NaN with not_finite", edits{typed(config.TypeNumber), notFiniteAs(`-1`), fallback(`0`)}, "u", `"a":"NaN"`, sends(`-1`)},
+		{"NaN with not_finite: null", edits{typed(config.TypeNumber), notFiniteAs(`null`), fallback(`0`)}, "u", `"a":"NaN"`, sends(`null`)},
+		{"null with not_finite", edits{typed(config.TypeNumber), notFiniteAs(`-1`)}, "u", `"a":null`, sends(`null`)},
+		{"NaN, required", edits{typed(config.TypeNumber), notFiniteAs(`null`), required}, "u", `"a":"NaN"`, "refuse required a"},
 		{"absent with default in a create", edits{fallback(`"x"`)}, "c", `"b":1`, create + `{"a":"x"}`},
 		{"absent with default in an update", edits{fallback(`"x"`)}, "u", `"b":1`, "refuse no_fields"},
 		{"placeholder with default", edits{fallback(`"x"`)}, "c", `"a":` + unavailableString, "refuse no_fields"},

@@ -156,16 +156,20 @@ type Field struct {
 	Value    []byte `yaml:"value"` // a constant, as JSON
 	Line     int    `yaml:"-"`
 
-	Type       Type       `yaml:"type"`  // empty: what its schema or its JSON says
-	Scale      *int       `yaml:"scale"` // of type decimal
-	Expr       string     `yaml:"expr"`
-	As         As         `yaml:"as"` // empty: the default form of what it is
-	Separator  string     `yaml:"separator"`
-	HasDefault bool       `yaml:"-"`
-	Default    []byte     `yaml:"default"` // as JSON
-	Required   bool       `yaml:"required"`
-	MaxLength  *MaxLength `yaml:"max_length"`
-	Nulls      Nulls      `yaml:"nulls"` // empty: as the route says
+	Type       Type   `yaml:"type"`  // empty: what its schema or its JSON says
+	Scale      *int   `yaml:"scale"` // of type decimal
+	Expr       string `yaml:"expr"`
+	As         As     `yaml:"as"` // empty: the default form of what it is
+	Separator  string `yaml:"separator"`
+	HasDefault bool   `yaml:"-"`
+	Default    []byte `yaml:"default"` // as JSON
+	// NotFinite is sent in place of NaN, an infinity, and a date that no year from 1
+	// to 9999 has, as JSON.
+	HasNotFinite bool       `yaml:"-"`
+	NotFinite    []byte     `yaml:"not_finite"`
+	Required     bool       `yaml:"required"`
+	MaxLength    *MaxLength `yaml:"max_length"`
+	Nulls        Nulls      `yaml:"nulls"` // empty: as the route says
 }
 
 // MaxLength bounds a text.

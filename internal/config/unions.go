@@ -143,7 +143,7 @@ func (d *decoder) field(n *yaml.Node, f *Field, w where) {
 	}
 	before := len(d.problems)
 	d.section(n, reflect.ValueOf(f).Elem(), w)
-	f.HasValue, f.HasDefault = hasKey(n, "value"), hasKey(n, "default")
+	f.HasValue, f.HasDefault, f.HasNotFinite = hasKey(n, "value"), hasKey(n, "default"), hasKey(n, "not_finite")
 	if len(d.problems) == before {
 		d.fieldTogether(n, f, w)
 	}
