@@ -17,8 +17,8 @@ type schema struct {
 
 const (
 	// maxKnown bounds a schema part that is kept for comparison: it is kept per
-	// topic, and the largest seen in captures of wide tables has 20 KiB.
-	maxKnown = 64 << 10
+	// topic. A table of a thousand columns stays below it.
+	maxKnown = 256 << 10
 	// maxSchemas is how many are kept of a topic: while a column is being added the
 	// old and the new one alternate.
 	maxSchemas = 2

@@ -151,21 +151,25 @@ func (d *decoder) field(n *yaml.Node, f *Field, w where) {
 
 // fieldTogether refuses keys of a field that do not go together.
 func (d *decoder) fieldTogether(n *yaml.Node, f *Field, w where) {
+	refuse := func(name, message string) {
+		key := w.child(name).key
+		d.add(d.places[key], key, "%s", message)
+	}
 	switch decimal := f.Type == TypeDecimal; {
 	case f.HasValue && len(n.Content) > 2:
 		d.add(n, w.key, "a constant (value) is sent as it is and goes with no other key")
 	case !f.HasValue && f.From == "" && f.Expr == "":
 		d.add(n, w.key, "expected from, value or expr")
 	case f.Type != "" && f.From == "":
-		d.add(n, w.child("type").key, "says what the value of from is, and there is no from")
+		refuse("type", "says what the value of from is, and there is no from")
 	case decimal && f.Scale == nil:
-		d.add(n, w.child("type").key, "a decimal needs its scale: how many digits stand behind the point")
+		refuse("type", "a decimal needs its scale: how many digits stand behind the point")
 	case !decimal && f.Scale != nil:
-		d.add(n, w.child("scale").key, "only type decimal has one")
+		refuse("scale", "only type decimal has one")
 	case f.As == AsList && f.Separator == "":
-		d.add(n, w.child("as").key, "a list needs a separator")
+		refuse("as", "a list needs a separator")
 	case f.As != AsList && f.Separator != "":
-		d.add(n, w.child("separator").key, "only as list has one")
+		refuse("separator", "only as list has one")
 	}
 }
 
