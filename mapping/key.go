@@ -69,7 +69,7 @@ func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason)
 	if len(b.key) > 0 {
 		key, why = m.appendKeyFields(key, b, c)
 	} else {
-		key, why = m.key.appendWhole(key)
+		key, why = m.key.appendWhole(key, b.placeholders)
 	}
 	m.scratch = key
 	if why != nil {
@@ -113,20 +113,20 @@ func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model
 
 // appendWhole appends the canonical record key: JSON without space and with its
 // members sorted, so that producers which order or wrap them differently agree.
-func (k *recordKey) appendWhole(key []byte) ([]byte, *model.Reason) {
+func (k *recordKey) appendWhole(key []byte, p *shapes) ([]byte, *model.Reason) {
 	switch {
 	case k.null:
 		return key, refusal(codeNoKey, "", "the record key is null; expected a key, or key: [...] with fields of the row")
 	case len(k.bytes) == 0:
 		return key, refusal(codeNoKey, "", "the record key is empty; expected a key, or key: [...] with fields of the row")
 	case k.isRaw:
-		if string(k.bytes) == unavailable {
+		if string(k.bytes) == p.plain {
 			return key, placeholderKey("")
 		}
 		return append(key, k.bytes...), nil
 	case k.nodes[k.root].kind != kindObject:
 		v := k.read(k.root)
-		if isPlaceholder(v) {
+		if p.is(v) {
 			return key, placeholderKey("")
 		}
 		return appendCanonical(key, v), nil
@@ -135,7 +135,7 @@ func (k *recordKey) appendWhole(key []byte) ([]byte, *model.Reason) {
 	for n, i := range k.sorted() {
 		node := &k.nodes[i]
 		v := k.read(i)
-		if isPlaceholder(v) {
+		if p.is(v) {
 			return key, placeholderKey(string(k.name(node)))
 		}
 		if n > 0 {

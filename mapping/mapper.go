@@ -195,6 +195,7 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 		item.Fate = refused(clone(m.unvalued))
 		return append(items, item)
 	}
+	m.finder.placeholders = b.placeholders
 	if m.readBy != b.reader {
 		m.readBy = b.reader
 		m.changes, m.unread = b.reader.read(&m.in, m.changes[:0])

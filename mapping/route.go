@@ -33,12 +33,15 @@ type route struct {
 	actions    [opTombstone + 1]action
 	skips      [opTombstone + 1]model.Fate // of the operations whose action is to ignore
 	beforeFull bool
-	nulls      config.Nulls
-	when       *expression // nil: every row
-	skipWhen   model.Fate
-	skipNulls  model.Fate
-	onChange   bool       // an update sends what changed, where the event proves it
-	omitted    []*omitted // of all fields, in the order of the configuration
+	// placeholders is what the source writes for values that did not change and that
+	// it did not log.
+	placeholders *shapes
+	nulls        config.Nulls
+	when         *expression // nil: every row
+	skipWhen     model.Fate
+	skipNulls    model.Fate
+	onChange     bool       // an update sends what changed, where the event proves it
+	omitted      []*omitted // of all fields, in the order of the configuration
 
 	// columns are the columns of a row that any source may want; the number is the
 	// place of the column in Mapper.at.
@@ -109,6 +112,9 @@ func compile(c config.Route) (*route, error) {
 }
 
 func (r *route) compileInput(c config.Route) (err error) {
+	if r.placeholders, err = newShapes(c.Placeholder); err != nil {
+		return err
+	}
 	if r.topics, err = compileTopics(c.Topics); err != nil {
 		return err
 	}

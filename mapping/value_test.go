@@ -174,6 +174,8 @@ func TestSchemasOfPathsKeysAndIDs(t *testing.T) {
 		{name: "an id of the key that is a decimal", edit: id, key: `{"schema":{"type":"struct","fields":[` + number + `]},"payload":{"a":"BAg="}}`, value: null, want: `delete id=1032`},
 		{name: "an id that is a date", edit: func(r *config.Route) { id(r); fields("e", "=1")(r) }, key: testKey, value: typedRow(logical("int32", "io.debezium.time.Date"), `1`),
 			want: "refuse bad_id a"},
+		{name: "an expression over columns that have a type", edit: computed(`a > date("1990-01-01") ? string(a.Year()) : "old"`, func(f *config.Field) { f.As = config.AsNumber }), key: testKey,
+			value: typedRow(logical("int32", "io.debezium.time.Date"), `10000`), want: `update id=501 {"a":1997}`},
 		{name: "a schema that is none", edit: valueField(), key: testKey, value: `{"schema":{"type":5},"payload":{"crm_id":"501","a":1}}`, want: "refuse bad_schema"},
 		{name: "a schema of null", edit: valueField(), key: testKey, value: `{"schema":null,"payload":{"crm_id":"501","a":1}}`, want: sends(`1`)},
 		{name: "a row whose columns are called so", edit: fields("a", "payload"), key: testKey, value: `{"schema":{"type":5},"payload":"x","crm_id":"501"}`, want: sends(`"x"`)},

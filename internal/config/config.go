@@ -96,6 +96,7 @@ type Route struct {
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
 	Before      Before   `yaml:"before"`
+	Placeholder string   `yaml:"placeholder"`
 	Update      Update   `yaml:"update"`
 	When        string   `yaml:"when"` // empty: every row
 	Nulls       Nulls    `yaml:"nulls"`

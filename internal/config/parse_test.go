@@ -89,7 +89,7 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			To: To{Integration: "hubspot", Object: "contacts", Group: Group{Value: "acme-inc"}}, ID: ID{Field: "crm_id"},
 			Fields:   []Field{{To: "email", From: "email", Line: 13}},
 			OnCreate: ActionCreate, OnUpdate: ActionUpdate, OnDelete: OnDelete{Action: ActionDelete},
-			OnSnapshot: ActionCreate, OnTombstone: ActionIgnore, Before: BeforeKeys, Update: UpdateAll, Nulls: NullsSend, Mode: ModeSynchronous,
+			OnSnapshot: ActionCreate, OnTombstone: ActionIgnore, Before: BeforeKeys, Placeholder: DefaultPlaceholder, Update: UpdateAll, Nulls: NullsSend, Mode: ModeSynchronous,
 			Batch: Batch{Size: 100, Linger: time.Second, InFlight: 1, Bytes: 1 << 20},
 		}},
 		DeadLetter: DeadLetter{Topic: "{topic}.dead", Create: true},

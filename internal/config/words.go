@@ -36,6 +36,9 @@ type (
 	FloodAction string
 )
 
+// DefaultPlaceholder is Debezium's own unavailable.value.placeholder.
+const DefaultPlaceholder = "__debezium_unavailable_value"
+
 // The words.
 const (
 	StartEarliest Start = "earliest"
