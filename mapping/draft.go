@@ -12,7 +12,7 @@ type draft struct {
 	fields    model.Span
 	id        model.Span
 	assoc     model.Span
-	fate      model.Fate // not open where the fields leave nothing to write
+	left      leftover
 	conflicts [2]model.Conflict
 	conflict  int // how many of them
 }
@@ -25,6 +25,15 @@ func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
 	w.Source = kept
 	w.SetConflicts(d.conflicts[:d.conflict]...)
 }
+
+// leftover is what the fields of a draft leave to write.
+type leftover uint8
+
+const (
+	leftFields    leftover = iota
+	leftUnchanged          // nothing that is mapped changed
+	leftNulls              // nothing but nulls, which the user leaves out
+)
 
 // draft decides what a route makes of a change: a draft and an open fate, or
 // the fate that ends it here.
@@ -70,7 +79,13 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 	if why != nil {
 		return draft{}, refused(why)
 	}
-	return d, d.fate
+	switch d.left {
+	case leftUnchanged:
+		return draft{}, model.Fate{Kind: model.Unchanged}
+	case leftNulls:
+		return draft{}, b.skipNulls
+	}
+	return d, model.Fate{}
 }
 
 // compose puts a write together. Everything that can refuse it comes before
@@ -110,7 +125,7 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 	}
 	if do != actionDelete {
 		var why *model.Reason
-		if d.fields, d.fate, why = m.emit(b, c, do); why != nil || d.fate.Kind != model.Open {
+		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {
 			return d, why
 		}
 	}
@@ -165,14 +180,14 @@ func (m *Mapper) typed(s *source) fieldInput {
 func (m *Mapper) slotted(s *source) (v value, slot int32, st status) {
 	for i := range s.tries {
 		t := &s.tries[i]
-		i := m.at[t.column]
-		if i == 0 {
+		at := m.at[t.column]
+		if at == 0 {
 			continue
 		}
-		if i < 0 {
+		if at < 0 {
 			return value{}, 0, duplicate
 		}
-		if v, st := m.finder.below(m.value.read(i), t.rest); st != absent {
+		if v, st := m.finder.below(m.value.read(at), t.rest); st != absent {
 			return v, t.slot, st
 		}
 	}

@@ -21,9 +21,8 @@ func (a action) writes() model.Type {
 }
 
 // emit packs the fields of a create or an update, in the order of the
-// configuration. Where the user's rules leave nothing to write it returns the fate
-// that says so.
-func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *model.Reason) {
+// configuration, and says what they leave to write.
+func (m *Mapper) emit(b *bound, c change, do action) (model.Span, leftover, *model.Reason) {
 	fields := b.fields
 	if do == actionSet {
 		fields = b.set
@@ -31,6 +30,7 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *m
 	out := m.packer.Buffer()
 	from := len(out)
 	m.omittedNull = false
+	untyped := m.types == nil && c.op != opDelete && c.op != opTombstone
 	changed := do == actionUpdate && m.knowsChanges(b, c)
 	for i := range fields {
 		f := &fields[i]
@@ -41,10 +41,10 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *m
 			out = append(f.begin(out, from), f.constant...)
 			continue
 		}
-		if f.copied && m.types == nil && c.op != opDelete && c.op != opTombstone {
+		if f.copied && untyped {
 			if v, st := m.resolve(f.source); st == found {
 				if why := sendable(v, f.source.path); why != nil {
-					return model.Span{}, model.Fate{}, why
+					return model.Span{}, leftFields, why
 				}
 				out = append(f.begin(out, from), v.raw...)
 				continue
@@ -56,25 +56,25 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, model.Fate, *m
 		}
 		if f.copied && in.status == found && (in.typ == nil || in.typ.asIs) {
 			if why := sendable(in.value, f.source.path); why != nil {
-				return model.Span{}, model.Fate{}, why
+				return model.Span{}, leftFields, why
 			}
 			out = append(f.begin(out, from), in.value.raw...)
 			continue
 		}
 		var why *model.Reason
 		if out, why = m.emitTreated(out, from, f, in, do); why != nil {
-			return model.Span{}, model.Fate{}, why
+			return model.Span{}, leftFields, why
 		}
 	}
 	switch {
 	case len(out) > from:
-		return m.packer.Append(out), model.Fate{}, nil
+		return m.packer.Append(out), leftFields, nil
 	case m.omittedNull:
-		return model.Span{}, b.skipNulls, nil
+		return model.Span{}, leftNulls, nil
 	case changed:
-		return model.Span{}, model.Fate{Kind: model.Unchanged}, nil
+		return model.Span{}, leftUnchanged, nil
 	}
-	return model.Span{}, model.Fate{}, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
+	return model.Span{}, leftFields, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
 }
 
 // fieldValue returns the value of a field: the row's, or what a delete tells.
