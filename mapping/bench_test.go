@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -51,6 +53,80 @@ func BenchmarkScan(b *testing.B) {
 	for b.Loop() {
 		if !d.scan(v, indexLevels) {
 			b.Fatal(d.fault)
+		}
+	}
+}
+
+// benchSchema is the schema part that Connect's converter writes for benchValue.
+func benchSchema() string {
+	column := func(name, typ, more string) string {
+		return `{"type":"` + typ + `","optional":true,` + more + `"field":"` + name + `"}`
+	}
+	row := func(field string) string {
+		return `{"type":"struct","fields":[` + strings.Join([]string{column("id", "int64", ""), column("crm_id", "string", ""), column("email", "string", ""),
+			column("first_name", "string", ""), column("last_name", "string", ""), column("phone", "string", ""), column("annual_revenue", "double", ""),
+			column("is_active", "boolean", ""), column("stage", "string", ""), column("born", "int32", `"name":"io.debezium.time.Date","version":1,`),
+			column("created_at", "int64", `"name":"io.debezium.time.MicroTimestamp","version":1,`),
+			column("updated_at", "string", `"name":"io.debezium.time.ZonedTimestamp","version":1,`), column("city", "string", ""), column("title", "string", ""),
+			column("notes", "string", ""), column("tenant", "string", "")}, ",") + `],"optional":true,"name":"shop.public.customers.Value","field":"` + field + `"}`
+	}
+	source := strings.Repeat(`{"type":"string","optional":false,"field":"version"},`, 12) + `{"type":"int64","optional":true,"field":"xmin"}`
+	return `{"type":"struct","fields":[` + row("before") + `,` + row("after") + `,{"type":"struct","fields":[` + source +
+		`],"optional":false,"name":"io.debezium.connector.postgresql.Source","version":1,"field":"source"},` +
+		`{"type":"string","optional":false,"field":"op"},{"type":"int64","optional":true,"field":"ts_ms"}],"optional":false,"name":"shop.public.customers.Envelope","version":2}`
+}
+
+// BenchmarkMapDebeziumSchemas is BenchmarkMapDebeziumUpdate with schemas in the
+// key and the value, as Kafka Connect writes them unless it is told otherwise.
+func BenchmarkMapDebeziumSchemas(b *testing.B) {
+	m, err := New([]config.Route{benchRoute()}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &model.Record{TopicPartition: model.TopicPartition{Topic: "shop.public.customers"}, Key: []byte(withSchema(`{"id":9007199254740997}`)),
+		Value: []byte(`{"schema":` + benchSchema() + `,"payload":` + benchValue + `}`)}
+	b.SetBytes(int64(len(r.Value)))
+	b.ReportAllocs()
+	var items []model.Item
+	for b.Loop() {
+		if items = m.Map(r, items[:0]); items[0].Write == nil {
+			b.Fatal(items[0].Fate.Reason)
+		}
+	}
+}
+
+// wideRoute maps 20 fields of benchValue, converts what CRMs take otherwise, and
+// computes three.
+func wideRoute() config.Route {
+	r := benchRoute()
+	r.When = `tenant != "none"`
+	for i := range 7 {
+		r.Fields = append(r.Fields, config.Field{To: fmt.Sprintf("copy%d", i), From: "email"})
+	}
+	r.Fields = append(r.Fields,
+		config.Field{To: "birthdate", From: "born", Type: config.TypeDateDays, As: config.AsEpochMS},
+		config.Field{To: "since", From: "created_at", Type: config.TypeTimestampUS},
+		config.Field{To: "job", From: "title", Required: true, MaxLength: &config.MaxLength{Characters: 80, Over: config.OverCut}},
+		config.Field{To: "name", Expr: `trim(first_name + " " + last_name)`},
+		config.Field{To: "tier", Expr: `annual_revenue > 100000 ? "enterprise" : "standard"`},
+		config.Field{To: "label", Expr: `upper(city) + ", " + (notes ?? title)`})
+	return r
+}
+
+// BenchmarkMapWide is a route of 23 fields, three of them expressions, with a
+// condition.
+func BenchmarkMapWide(b *testing.B) {
+	m, err := New([]config.Route{wideRoute()}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &model.Record{TopicPartition: model.TopicPartition{Topic: "shop.public.customers"}, Key: []byte(`{"id":9007199254740997}`), Value: []byte(benchValue)}
+	b.SetBytes(int64(len(r.Value)))
+	b.ReportAllocs()
+	var items []model.Item
+	for b.Loop() {
+		if items = m.Map(r, items[:0]); items[0].Write == nil {
+			b.Fatal(items[0].Fate.Reason)
 		}
 	}
 }

@@ -136,11 +136,15 @@ func compareGolden(t *testing.T, path string, got []byte) {
 	}
 }
 
-// The values that are sent are the bytes of the row, by another reader of JSON.
+// Where no schema says what a value is, what is sent are the bytes of the row, by
+// another reader of JSON.
 func TestCapturedValuesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	writes := 0
 	for capture, envelope := range captures {
+		if strings.HasSuffix(capture, "-schema") {
+			continue // TestCapturesLeaveTheFinalRows compares those
+		}
 		for _, r := range captured(t, capture) {
 			row := rowOf(t, envelope, r)
 			route := routed(envelope, func(c *config.Route) { c.Topics, c.ID.Field = config.Topics{Regex: ".*"}, "" })
@@ -172,7 +176,7 @@ func TestCapturedValuesArriveByteForByte(t *testing.T) {
 			}
 		}
 	}
-	if writes < 30 {
+	if writes < 12 {
 		t.Errorf("only %d writes were compared", writes)
 	}
 }

@@ -22,11 +22,19 @@ const (
 	opMessage   // a message in the log, about no row
 )
 
+// The words for operations in expressions.
+var operations = [...]string{"", "create", "update", "delete", "snapshot", "delete", "", ""}
+
 // change is one decoded change event.
 type change struct {
 	op op
 	// image is the node of the value that holds the row, or noImage.
 	image int32
+	// before is the node of what the row of an update was, as far as the event says
+	// it: 0 where it says nothing. changesOnly marks one that holds the columns that
+	// changed and no others.
+	before      int32
+	changesOnly bool
 	// keysOnly marks an image of which only the key columns are true: what Debezium
 	// shows of a deleted row is otherwise null, or made up where null is not allowed.
 	keysOnly bool

@@ -42,10 +42,8 @@ type document struct {
 	nodes []node // in the order of the text; nodes[0] is the root
 	fault fault
 
-	// known is the text of a schema part that was validated before. Connect's
-	// converters repeat it in every record at several times the size of the row.
-	known      []byte
-	recognised bool // this text's schema part is known
+	schemas *schemas // of the topic; nil: none are looked for
+	schema  *schema  // the schema part of this text; nil: none, or not parsed yet
 }
 
 // node is one value of the text, with its name when it is a member. Offsets and
@@ -135,19 +133,21 @@ func (d *document) payload() int32 {
 	return payload
 }
 
-// maxKnown bounds the schema part that is kept for comparison: it is kept per
-// topic, and the largest seen in captures of wide tables has 20 KiB.
-const maxKnown = 64 << 10
-
-// learn keeps the schema part of a document with that payload, to know it again.
-func (d *document) learn(payload int32) {
-	if payload == 0 || d.recognised {
-		return
+// learn makes the schema part of a document with that payload known. It reports
+// false for one that is no schema.
+func (d *document) learn(payload int32) bool {
+	if payload == 0 {
+		d.schema = nil // the members of a row that is called so
+		return true
 	}
-	schema := d.read(d.find(0, "schema"))
-	if schema.kind == kindObject && len(schema.raw) <= maxKnown {
-		d.known = append(d.known[:0], schema.raw...)
+	if d.schema != nil || d.schemas == nil {
+		return true
 	}
+	part, ok := d.read(d.find(0, "schema")), true
+	if part.kind == kindObject {
+		d.schema, ok = d.schemas.learn(part.raw)
+	}
+	return ok
 }
 
 // unquote appends the text of a JSON string that a scan has validated.

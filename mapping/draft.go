@@ -12,6 +12,7 @@ type draft struct {
 	fields    model.Span
 	id        model.Span
 	assoc     model.Span
+	left      leftover
 	conflicts [2]model.Conflict
 	conflict  int // how many of them
 }
@@ -25,6 +26,15 @@ func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
 	w.SetConflicts(d.conflicts[:d.conflict]...)
 }
 
+// leftover is what the fields of a draft leave to write.
+type leftover uint8
+
+const (
+	leftFields    leftover = iota
+	leftUnchanged          // nothing that is mapped changed
+	leftNulls              // nothing but nulls, which the user leaves out
+)
+
 // draft decides what a route makes of a change: a draft and an open fate, or
 // the fate that ends it here.
 func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
@@ -37,7 +47,7 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 		}
 		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; name its topic under skip")
 	case opByID:
-		m.locate(b.route, c.image)
+		m.locate(b, c.image)
 		c.op = opCreate
 		if id, why := m.id(b, c); why != nil {
 			return draft{}, refused(why)
@@ -54,10 +64,26 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skips[opDelete]
 		}
 	}
-	m.locate(b.route, c.image)
+	m.locate(b, c.image)
+	m.bound, m.change, m.operation = b, c, operations[c.op]
+	if b.when != nil {
+		yes, why := m.holds(b.when)
+		if why != nil {
+			return draft{}, refused(why)
+		}
+		if !yes {
+			return draft{}, b.skipWhen
+		}
+	}
 	d, why := m.compose(b, c, do)
 	if why != nil {
 		return draft{}, refused(why)
+	}
+	switch d.left {
+	case leftUnchanged:
+		return draft{}, model.Fate{Kind: model.Unchanged}
+	case leftNulls:
+		return draft{}, b.skipNulls
 	}
 	return d, model.Fate{}
 }
@@ -99,7 +125,7 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 	}
 	if do != actionDelete {
 		var why *model.Reason
-		if d.fields, why = m.emit(b, c, do); why != nil {
+		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {
 			return d, why
 		}
 	}
@@ -113,16 +139,18 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 }
 
 // locate finds the columns of a route in a row: m.at holds for each the node of
-// its value.
-func (m *Mapper) locate(r *route, image int32) {
-	at := m.at[:len(r.columns)]
+// its value, m.types what the schema says of them.
+func (m *Mapper) locate(b *bound, image int32) {
+	at := m.at[:len(b.columns)]
 	clear(at)
+	m.types = nil
 	if image == noImage {
 		return
 	}
 	d := &m.value
+	m.types = b.bind(d.typeOf(m.in.payload, image))
 	for i := image + 1; i < d.nodes[image].next; i = d.nodes[i].next {
-		column, wanted := r.columns[string(d.name(&d.nodes[i]))]
+		column, wanted := b.columns[string(d.name(&d.nodes[i]))]
 		switch {
 		case !wanted:
 		case at[column] == 0:
@@ -135,17 +163,33 @@ func (m *Mapper) locate(r *route, image int32) {
 
 // resolve returns the value of a source in the located row.
 func (m *Mapper) resolve(s *source) (value, status) {
-	for _, t := range s.tries {
-		i := m.at[t.column]
-		if i == 0 {
+	v, _, st := m.slotted(s)
+	return v, st
+}
+
+// typed is resolve, with what the schema says of the value.
+func (m *Mapper) typed(s *source) fieldInput {
+	v, slot, st := m.slotted(s)
+	if m.types == nil || st != found {
+		return fieldInput{v, nil, st}
+	}
+	return fieldInput{v, m.types[slot], st}
+}
+
+// slotted is resolve, with the slot of the way that the value was found.
+func (m *Mapper) slotted(s *source) (v value, slot int32, st status) {
+	for i := range s.tries {
+		t := &s.tries[i]
+		at := m.at[t.column]
+		if at == 0 {
 			continue
 		}
-		if i < 0 {
-			return value{}, duplicate
+		if at < 0 {
+			return value{}, 0, duplicate
 		}
-		if v, st := m.finder.below(m.value.read(i), t.rest); st != absent {
-			return v, st
+		if v, st := m.finder.below(m.value.read(at), t.rest); st != absent {
+			return v, t.slot, st
 		}
 	}
-	return value{}, absent
+	return value{}, 0, absent
 }

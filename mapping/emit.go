@@ -21,54 +21,73 @@ func (a action) writes() model.Type {
 }
 
 // emit packs the fields of a create or an update, in the order of the
-// configuration.
-func (m *Mapper) emit(b *bound, c change, do action) (model.Span, *model.Reason) {
+// configuration, and says what they leave to write.
+func (m *Mapper) emit(b *bound, c change, do action) (model.Span, leftover, *model.Reason) {
 	fields := b.fields
 	if do == actionSet {
 		fields = b.set
 	}
 	out := m.packer.Buffer()
 	from := len(out)
+	m.omittedNull = false
+	untyped := m.types == nil && c.op != opDelete && c.op != opTombstone
+	changed := do == actionUpdate && m.knowsChanges(b, c)
 	for i := range fields {
 		f := &fields[i]
-		raw := f.constant
-		if f.source != nil {
-			v, st := m.fieldValue(b, c, f.source)
-			if st != found {
-				if st == duplicate {
-					return model.Span{}, twice(f.source.path)
+		if changed && m.isUnchanged(f, c) {
+			continue
+		}
+		if f.constant != nil {
+			out = append(f.begin(out, from), f.constant...)
+			continue
+		}
+		if f.copied && untyped {
+			if v, st := m.resolve(f.source); st == found {
+				if why := sendable(v, f.source.path); why != nil {
+					return model.Span{}, leftFields, why
 				}
-				f.omitted.count(st, do)
+				out = append(f.begin(out, from), v.raw...)
 				continue
 			}
-			if why := sendable(v, f.source.path); why != nil {
-				return model.Span{}, why
+		}
+		var in fieldInput
+		if f.source != nil {
+			in = m.fieldValue(b, c, f.source)
+		}
+		if f.copied && in.status == found && (in.typ == nil || in.typ.asIs) {
+			if why := sendable(in.value, f.source.path); why != nil {
+				return model.Span{}, leftFields, why
 			}
-			raw = v.raw
+			out = append(f.begin(out, from), in.value.raw...)
+			continue
 		}
-		if len(out) > from {
-			out = append(out, ',')
+		var why *model.Reason
+		if out, why = m.emitTreated(out, from, f, in, do); why != nil {
+			return model.Span{}, leftFields, why
 		}
-		out = append(append(out, f.prefix...), raw...)
 	}
-	if len(out) == from {
-		return model.Span{}, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
+	switch {
+	case len(out) > from:
+		return m.packer.Append(out), leftFields, nil
+	case m.omittedNull:
+		return model.Span{}, leftNulls, nil
+	case changed:
+		return model.Span{}, leftUnchanged, nil
 	}
-	return m.packer.Append(out), nil
+	return model.Span{}, leftFields, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")
 }
 
 // fieldValue returns the value of a field: the row's, or what a delete tells.
-func (m *Mapper) fieldValue(b *bound, c change, s *source) (value, status) {
-	if c.op != opDelete && c.op != opTombstone {
-		return m.resolve(s)
+func (m *Mapper) fieldValue(b *bound, c change, s *source) fieldInput {
+	if c.op == opDelete || c.op == opTombstone {
+		if v, st := m.key.find(&m.finder, s.path); st != absent {
+			return fieldInput{v, m.key.typ(s.path), st}
+		}
+		if c.keysOnly && !b.beforeFull {
+			return fieldInput{}
+		}
 	}
-	if v, st := m.key.find(&m.finder, s.path); st != absent {
-		return v, st
-	}
-	if c.keysOnly && !b.beforeFull {
-		return value{}, absent
-	}
-	return m.resolve(s)
+	return m.typed(s)
 }
 
 // sendable refuses values with a name twice in one object: JSON that receivers

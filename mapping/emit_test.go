@@ -60,6 +60,7 @@ var placeholders = map[string]string{
 	"hstore map":     `{"__debezium_unavailable_value":"__debezium_unavailable_value"}`,
 	"text array":     `["__debezium_unavailable_value"]`,
 	"number array":   `[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]`,
+	"bytes array":    `["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="]`,
 	"map with space": `{ "__debezium_unavailable_value" : "__debezium_unavailable_value" }`,
 }
 
@@ -87,6 +88,36 @@ func TestPlaceholdersAreNeverSent(t *testing.T) {
 				t.Errorf("nothing but placeholders: %s", got)
 			}
 		})
+	}
+}
+
+func TestPlaceholdersOfTheUsersOwnAreNeverSent(t *testing.T) {
+	t.Parallel()
+	for setting, shapes := range map[string][]string{
+		`no "value"?`: {`"no \"value\"?"`, `"bm8gInZhbHVlIj8="`, `"{\"no \\\"value\\\"?\":\"no \\\"value\\\"?\"}"`, `{"no \"value\"?": "no \"value\"?"}`,
+			`["no \"value\"?"]`, `[ 110,111,32,34,118,97,108,117,101,34,63 ]`},
+		"hex:c3bf3f3e": {`"ÿ?>"`, `"w78/Pg=="`, `"w78_Pg=="`, `["w78/Pg=="]`, `[195,191,63,62]`},
+	} {
+		m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, fields("notes", "notes", "email", "email"), func(r *config.Route) { r.Placeholder = setting })})
+		event := func(notes string) string {
+			return debeziumEvent("u", "null", `{"crm_id":"501","email":1,"notes":`+notes+`}`)
+		}
+		for _, shape := range shapes {
+			if got := show(mapOne(t, m, record(testKey, event(shape)))); got != `update id=501 {"email":1}` {
+				t.Errorf("%s of %q: %s", shape, setting, got)
+			}
+		}
+		if got := show(mapOne(t, m, record(testKey, event(unavailableString)))); !strings.Contains(got, unavailable) {
+			t.Errorf("the default is none any more with %q: %s", setting, got)
+		}
+		if got := show(mapOne(t, m, record(`{"id":`+shapes[0]+`}`, event("1")))); got != "refuse placeholder_key id" {
+			t.Errorf("%q as a key: %s", setting, got)
+		}
+	}
+	for _, setting := range []string{"hex:0", "hex:", "hex:ff"} {
+		if _, err := New([]config.Route{routed(config.EnvelopeDebezium, func(r *config.Route) { r.Placeholder = setting })}, nil); err == nil || !strings.Contains(err.Error(), "placeholder") {
+			t.Errorf("%q: %v", setting, err)
+		}
 	}
 }
 

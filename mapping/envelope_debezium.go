@@ -67,7 +67,11 @@ func (e envelope) change(in *input) (change, *model.Reason) {
 		if why == nil && image == noImage {
 			why = refusal(codeBadEnvelope, "after", "op is %q and after is absent or null; expected the row as an object", word)
 		}
-		return change{op: operation, image: image}, why
+		c := change{op: operation, image: image}
+		if operation == opUpdate && e.before != 0 && in.value.nodes[e.before].kind == kindObject {
+			c.before = e.before
+		}
+		return c, why
 	case opDelete:
 		image, why := e.image(in, e.before, "before")
 		return change{op: operation, image: image, keysOnly: true}, why

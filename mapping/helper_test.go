@@ -89,6 +89,8 @@ func show(it model.Item) string {
 		switch it.Fate.Kind {
 		case model.Skipped:
 			return "skip " + it.Fate.Rule
+		case model.Unchanged:
+			return "unchanged"
 		case model.DeadLettered:
 			return strings.TrimSpace("refuse " + it.Fate.Reason.Code + " " + it.Fate.Reason.Field)
 		}
@@ -169,3 +171,11 @@ func debeziumEvent(op, before, after string) string {
 func withSchema(payload string) string {
 	return `{"schema":{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"}],"optional":false},"payload":` + payload + `}`
 }
+
+// The default placeholder as a real Debezium writes it.
+const (
+	unavailable       = `__debezium_unavailable_value`
+	unavailableString = `"` + unavailable + `"`
+	unavailableBytes  = `"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="`
+	unavailableInts   = `[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]`
+)

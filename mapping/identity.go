@@ -11,28 +11,40 @@ import (
 // told returns what a record says of its CRM id or group. A row is asked for a
 // create or an update. A delete has the record key, and behind it only an image
 // whose other columns are true; what is empty is not told.
-func (m *Mapper) told(b *bound, c change, s *source) (value, status) {
+func (m *Mapper) told(b *bound, c change, s *source) fieldInput {
 	if c.op == opDelete || c.op == opTombstone {
 		if v, st := m.key.find(&m.finder, s.path); st != absent && !isEmpty(v, st) {
-			return v, st
+			return fieldInput{v, m.key.typ(s.path), st}
 		}
 		if c.keysOnly && !b.beforeFull {
-			return value{}, absent
+			return fieldInput{}
 		}
 	}
-	v, st := m.resolve(s)
-	if isEmpty(v, st) {
-		return value{}, absent
+	in := m.typed(s)
+	if isEmpty(in.value, in.status) {
+		return fieldInput{}
 	}
-	return v, st
+	return in
 }
 
 func isEmpty(v value, st status) bool {
 	return st == found && (v.kind == kindNull || string(v.raw) == `""`)
 }
 
-// word returns the text of a value that is a string or an integer.
-func (m *Mapper) word(v value) (text []byte, ok bool) {
+// word returns the text of a value that is a string or an integer. A value that
+// the schema says to be something else in its bytes is read as that.
+func (m *Mapper) word(in fieldInput) (text []byte, ok bool) {
+	v := in.value
+	if in.typ != nil && !in.typ.asIs {
+		d, want := m.finder.understand(v, in.typ)
+		switch {
+		case want != "" || d.kind != datumText && d.kind != datumNumber:
+			return nil, false
+		case d.kind == datumText:
+			return d.text, true
+		}
+		v = value{raw: d.text, kind: kindNumber}
+	}
 	switch v.kind {
 	case kindString:
 		return m.finder.unquoted(v), true
@@ -52,16 +64,16 @@ func (m *Mapper) id(b *bound, c change) ([]byte, *model.Reason) {
 	if b.route.id == nil {
 		return nil, nil
 	}
-	v, st := m.told(b, c, b.route.id)
-	switch st {
+	in := m.told(b, c, b.route.id)
+	switch in.status {
 	case absent, placeholder:
 		return nil, nil
 	case duplicate:
 		return nil, twice(b.route.id.path)
 	}
-	id, ok := m.word(v)
+	id, ok := m.word(in)
 	if !ok {
-		return nil, refusal(codeBadID, b.route.id.path, "the CRM id is %s (%s); expected a string or an integer", v.kind, excerpt(v.raw, 0))
+		return nil, refusal(codeBadID, b.route.id.path, "the CRM id is %s (%s); expected a string or an integer", in.value.kind, excerpt(in.value.raw, 0))
 	}
 	return id, nil
 }
@@ -96,14 +108,14 @@ func (m *Mapper) group(b *bound, c change) (string, *model.Reason) {
 	switch {
 	case b.groupField != nil:
 		from = b.groupField.path
-		v, st := m.told(b, c, b.groupField)
-		if st == duplicate {
+		in := m.told(b, c, b.groupField)
+		if in.status == duplicate {
 			return "", twice(from)
 		}
-		if st == found {
+		if in.status == found {
 			var ok bool
-			if text, ok = m.word(v); !ok {
-				return "", refusal(codeBadGroup, from, "the group is %s (%s); expected a string or an integer", v.kind, excerpt(v.raw, 0))
+			if text, ok = m.word(in); !ok {
+				return "", refusal(codeBadGroup, from, "the group is %s (%s); expected a string or an integer", in.value.kind, excerpt(in.value.raw, 0))
 			}
 		}
 	case b.groupHeader != "":

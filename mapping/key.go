@@ -20,18 +20,19 @@ type recordKey struct {
 	order []int32
 }
 
-func (k *recordKey) decode(b []byte, schema *[]byte) {
+func (k *recordKey) decode(b []byte, known *schemas) {
 	k.bytes, k.root, k.isRaw, k.null = b, 0, false, b == nil
 	if k.null {
 		return
 	}
-	k.known = *schema
+	k.schemas = known
 	if k.isRaw = !k.scan(b, indexLevels); k.isRaw {
 		return
 	}
 	k.root = k.payload()
-	k.learn(k.root)
-	*schema = k.known
+	if !k.learn(k.root) {
+		k.schema = nil
+	}
 	k.null = k.nodes[k.root].kind == kindNull
 }
 
@@ -43,6 +44,11 @@ func (k *recordKey) find(f *finder, path string) (value, status) {
 		return value{}, absent
 	}
 	return f.find(&k.document, k.root, path)
+}
+
+// typ returns what the key's schema says of the value at a path.
+func (k *recordKey) typ(path string) *typ {
+	return k.typeOf(k.root, k.root).at(path)
 }
 
 func (k *recordKey) excerpt() string {
@@ -63,7 +69,7 @@ func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason)
 	if len(b.key) > 0 {
 		key, why = m.appendKeyFields(key, b, c)
 	} else {
-		key, why = m.key.appendWhole(key)
+		key, why = m.key.appendWhole(key, b.placeholders)
 	}
 	m.scratch = key
 	if why != nil {
@@ -107,20 +113,20 @@ func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model
 
 // appendWhole appends the canonical record key: JSON without space and with its
 // members sorted, so that producers which order or wrap them differently agree.
-func (k *recordKey) appendWhole(key []byte) ([]byte, *model.Reason) {
+func (k *recordKey) appendWhole(key []byte, p *shapes) ([]byte, *model.Reason) {
 	switch {
 	case k.null:
 		return key, refusal(codeNoKey, "", "the record key is null; expected a key, or key: [...] with fields of the row")
 	case len(k.bytes) == 0:
 		return key, refusal(codeNoKey, "", "the record key is empty; expected a key, or key: [...] with fields of the row")
 	case k.isRaw:
-		if string(k.bytes) == unavailable {
+		if string(k.bytes) == p.plain {
 			return key, placeholderKey("")
 		}
 		return append(key, k.bytes...), nil
 	case k.nodes[k.root].kind != kindObject:
 		v := k.read(k.root)
-		if isPlaceholder(v) {
+		if p.is(v) {
 			return key, placeholderKey("")
 		}
 		return appendCanonical(key, v), nil
@@ -129,7 +135,7 @@ func (k *recordKey) appendWhole(key []byte) ([]byte, *model.Reason) {
 	for n, i := range k.sorted() {
 		node := &k.nodes[i]
 		v := k.read(i)
-		if isPlaceholder(v) {
+		if p.is(v) {
 			return key, placeholderKey(string(k.name(node)))
 		}
 		if n > 0 {

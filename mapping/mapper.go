@@ -17,19 +17,28 @@ type Mapper struct {
 	groups   map[string]string
 
 	// What follows belongs to the record that is being mapped.
-	in       input
-	key      recordKey
-	value    document
-	finder   finder
-	changes  []change
-	readBy   reader
-	unread   *model.Reason // why readBy refused the record
-	at       []int32       // per column of the route: its node, 0 absent, -1 duplicate
-	packer   model.Packer
-	packed   bool
-	scratch  []byte
-	pending  []draft
-	unvalued *model.Reason // why the value could not be decoded
+	in      input
+	key     recordKey
+	value   document
+	finder  finder
+	changes []change
+	readBy  reader
+	unread  *model.Reason // why readBy refused the record
+	at      []int32       // per column of the route: its node, 0 absent, -1 duplicate
+	was     []int32       // the same of the row before the update
+	types   []*typ        // per slot of the route: what the schema says; nil: no schema
+	packer  model.Packer
+	packed  bool
+	scratch []byte
+	pending []draft
+	// What expressions are evaluated over: the located row of this change.
+	bound     *bound
+	change    change
+	operation string
+	evaluator evaluator
+	// omittedNull notes that a null was left out of the fields by the user's rule.
+	omittedNull bool
+	unvalued    *model.Reason // why the value could not be decoded
 }
 
 // compiled is the configuration, shared by clones.
@@ -50,8 +59,7 @@ type plan struct {
 	routes []bound
 	skip   *model.Fate // of the skip rule that covers the topic; nil: none
 
-	// The schema parts last seen, see document.known.
-	keySchema, valueSchema []byte
+	keySchemas, valueSchemas schemas
 }
 
 // bound is a route and what follows from the topic.
@@ -59,6 +67,8 @@ type bound struct {
 	*route
 	keySpace []byte // before the source key, in its hash
 	idSpace  []byte // before the group and the CRM id, in their hash
+
+	bindings [2]binding // the types of the rows last seen
 }
 
 // New compiles the routes. Its errors name the route and the key at fault.
@@ -83,7 +93,7 @@ func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
 }
 
 func newMapper(c *compiled) *Mapper {
-	m := &Mapper{compiled: c, plans: make(map[string]*plan), groups: make(map[string]string), at: make([]int32, c.columns)}
+	m := &Mapper{compiled: c, plans: make(map[string]*plan), groups: make(map[string]string), at: make([]int32, c.columns), was: make([]int32, c.columns)}
 	m.in.value, m.in.finder = &m.value, &m.finder
 	return m
 }
@@ -159,19 +169,22 @@ func unrouted(r *model.Record, p *plan) model.Item {
 // open decodes a record.
 func (m *Mapper) open(r *model.Record, p *plan) {
 	m.pending, m.packed, m.readBy = m.pending[:0], false, nil
-	m.key.decode(r.Key, &p.keySchema)
+	m.key.decode(r.Key, &p.keySchemas)
 	m.in.record, m.in.payload, m.in.null, m.unvalued = r, 0, r.Value == nil, nil
 	if m.in.null {
 		return
 	}
-	m.value.known = p.valueSchema
+	m.value.schemas = &p.valueSchemas
 	if !m.value.scan(r.Value, indexLevels) {
 		m.unvalued = badJSON(&m.value, "", "the value")
 		return
 	}
 	m.in.payload = m.value.payload()
-	m.value.learn(m.in.payload)
-	p.valueSchema = m.value.known
+	if !m.value.learn(m.in.payload) {
+		m.unvalued = refusal(codeBadSchema, "", "the schema part of the value (%s) cannot be read; expected a schema of Kafka Connect",
+			excerpt(m.value.read(m.value.find(0, "schema")).raw, 0))
+		return
+	}
 	m.in.null = m.value.nodes[m.in.payload].kind == kindNull
 }
 
@@ -182,6 +195,7 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 		item.Fate = refused(clone(m.unvalued))
 		return append(items, item)
 	}
+	m.finder.placeholders = b.placeholders
 	if m.readBy != b.reader {
 		m.readBy = b.reader
 		m.changes, m.unread = b.reader.read(&m.in, m.changes[:0])
@@ -227,6 +241,7 @@ func (m *Mapper) close(items []model.Item) {
 		}
 	}
 	// Nothing of the client's buffers stays behind: a slice would pin a whole fetch.
+	m.bound = nil
 	m.in.record, m.value.text, m.key.text, m.key.bytes = nil, nil, nil, nil
 	m.finder.reset()
 	m.scratch = recycled(m.scratch)

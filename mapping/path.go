@@ -18,8 +18,9 @@ const (
 // over the way it spells. Its scratch is reused; what it returns is valid until
 // the next record.
 type finder struct {
-	nested document
-	arena  []byte
+	nested       document
+	arena        []byte
+	placeholders *shapes // of the route
 }
 
 // find returns the value at a path below the indexed object nodes[object].
@@ -42,7 +43,7 @@ func (f *finder) find(d *document, object int32, path string) (value, status) {
 // below returns the value at a path into v; the empty path is v itself. Below
 // null everything is null, as it is in SQL.
 func (f *finder) below(v value, path string) (value, status) {
-	if isPlaceholder(v) {
+	if f.placeholders.is(v) {
 		return value{}, placeholder
 	}
 	if path == "" || v.kind == kindNull {

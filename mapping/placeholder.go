@@ -1,35 +1,79 @@
 package mapping
 
-// unavailable is Debezium's default unavailable.value.placeholder: what stands
-// in an update for a large column that did not change and that PostgreSQL
-// therefore did not log. The other texts are its shapes in columns that are not
-// text: bytes, hstore as text, hstore as a map, arrays of text, arrays of numbers.
-const (
-	unavailable       = `__debezium_unavailable_value`
-	unavailableString = `"` + unavailable + `"`
-	unavailableBytes  = `"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="`
-	unavailableHstore = `"{\"` + unavailable + `\":\"` + unavailable + `\"}"`
-	unavailableMap    = `{"` + unavailable + `":"` + unavailable + `"}`
-	unavailableTexts  = `["` + unavailable + `"]`
-	unavailableInts   = `[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]`
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ampersink/ampersink/internal/config"
 )
 
-// isPlaceholder reports whether a value is the placeholder, in any shape.
-func isPlaceholder(v value) bool {
+// shapes is Debezium's unavailable.value.placeholder in all its shapes:
+// what stands in an update for a large column that did not change and that
+// PostgreSQL therefore did not log. Each shape is the JSON of a kind of column.
+type shapes struct {
+	plain  string // a key that is not JSON
+	text   string // text, json, xml; bytes as hexadecimal
+	bytes  string // bytes as base64
+	url    string // bytes as the URL's base64
+	hstore string // hstore as text
+	mapped string // hstore as a map
+	texts  string // an array of text
+	blobs  string // an array of bytes
+	ints   string // an array of numbers: the bytes
+}
+
+// newShapes reads the placeholder as Debezium does: behind hex: stand its
+// bytes.
+func newShapes(setting string) (*shapes, error) {
+	if setting == "" {
+		setting = config.DefaultPlaceholder
+	}
+	plain := setting
+	if digits, ok := strings.CutPrefix(setting, "hex:"); ok {
+		raw, err := hex.DecodeString(digits)
+		if err != nil {
+			return nil, fmt.Errorf("placeholder: %q: behind hex: expected hexadecimal digits", setting)
+		}
+		plain = string(raw)
+	}
+	if plain == "" || !utf8.ValidString(plain) {
+		return nil, fmt.Errorf("placeholder: %q; expected text that is UTF-8", setting)
+	}
+	quoted := func(text string) string { return string(appendQuoted(nil, []byte(text))) }
+	p := &shapes{
+		plain: plain, text: quoted(plain),
+		bytes: quoted(base64.StdEncoding.EncodeToString([]byte(plain))), url: quoted(base64.URLEncoding.EncodeToString([]byte(plain))),
+	}
+	p.mapped = "{" + p.text + ":" + p.text + "}"
+	p.hstore = quoted(p.mapped)
+	p.texts, p.blobs = "["+p.text+"]", "["+p.bytes+"]"
+	var numbers []string
+	for _, b := range []byte(plain) {
+		numbers = append(numbers, strconv.Itoa(int(b)))
+	}
+	p.ints = "[" + strings.Join(numbers, ",") + "]"
+	return p, nil
+}
+
+// is reports whether a value is the placeholder, in any shape.
+func (p *shapes) is(v value) bool {
 	switch v.kind {
 	case kindString:
 		switch len(v.raw) {
-		case len(unavailableString):
-			return string(v.raw) == unavailableString
-		case len(unavailableBytes):
-			return string(v.raw) == unavailableBytes
+		case len(p.text):
+			return string(v.raw) == p.text
+		case len(p.bytes): // as long as url
+			return string(v.raw) == p.bytes || string(v.raw) == p.url
 		}
-		return v.escaped && len(v.raw) <= maxSpaced(unavailableHstore) && equalButSpace(v.raw, unavailableHstore)
+		return v.escaped && len(v.raw) <= maxSpaced(p.hstore) && equalButSpace(v.raw, p.hstore)
 	case kindArray:
-		return len(v.raw) <= maxSpaced(unavailableInts) &&
-			(equalButSpace(v.raw, unavailableTexts) || equalButSpace(v.raw, unavailableInts))
+		return len(v.raw) <= maxSpaced(p.ints) && (equalButSpace(v.raw, p.texts) || equalButSpace(v.raw, p.ints) || equalButSpace(v.raw, p.blobs))
 	case kindObject:
-		return len(v.raw) <= maxSpaced(unavailableMap) && equalButSpace(v.raw, unavailableMap)
+		return len(v.raw) <= maxSpaced(p.mapped) && equalButSpace(v.raw, p.mapped)
 	}
 	return false
 }
@@ -40,13 +84,13 @@ func maxSpaced(compact string) int { return 3 * len(compact) }
 // equalButSpace compares a text with a compact one, passing over spaces.
 func equalButSpace(raw []byte, compact string) bool {
 	for _, c := range raw {
-		if c == ' ' || c == '\n' || c == '\t' || c == '\r' {
+		if compact != "" && c == compact[0] {
+			compact = compact[1:]
 			continue
 		}
-		if compact == "" || c != compact[0] {
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return false
 		}
-		compact = compact[1:]
 	}
 	return compact == ""
 }

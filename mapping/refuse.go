@@ -22,6 +22,12 @@ const (
 	codeBadGroup        = "bad_group"        // a group that is neither text nor an integer
 	codeNoFields        = "no_fields"        // a write that would say nothing
 	codeBadAssociations = "bad_associations" // associations that are no JSON array
+	codeBadSchema       = "bad_schema"       // a schema part that is no schema
+	codeBadValue        = "bad_value"        // a value that is not what its type says, or cannot become what the CRM should get
+	codeNotFinite       = "not_finite"       // NaN, an infinity, or a date without a year from 1 to 9999
+	codeRequired        = "required"         // a required field without a value
+	codeTooLong         = "too_long"         // a text above its max_length
+	codeExpression      = "expression"       // an expression that fails for this row
 	codeNoRoute         = "no_route"         // a topic that neither a route nor a skip rule takes
 )
 
@@ -54,15 +60,20 @@ func excerpt(text []byte, at int) string {
 	for n := 0; n < utf8.UTFMax-1 && to < len(text) && to > from && !utf8.RuneStart(text[to]); n++ {
 		to--
 	}
-	s := string(text[from:to])
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
-		s = strconv.QuoteToGraphic(s)
-	}
+	s := harmless(string(text[from:to]))
 	if from > 0 {
 		s = "…" + s
 	}
 	if to < len(text) {
 		s += "…"
+	}
+	return s
+}
+
+// harmless quotes text that holds control characters or broken UTF-8.
+func harmless(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
+		return strconv.QuoteToGraphic(s)
 	}
 	return s
 }

@@ -33,11 +33,21 @@ type route struct {
 	actions    [opTombstone + 1]action
 	skips      [opTombstone + 1]model.Fate // of the operations whose action is to ignore
 	beforeFull bool
-	omitted    []*omitted // of all fields, in the order of the configuration
+	// placeholders is what the source writes for values that did not change and that
+	// it did not log.
+	placeholders *shapes
+	nulls        config.Nulls
+	when         *expression // nil: every row
+	skipWhen     model.Fate
+	skipNulls    model.Fate
+	onChange     bool       // an update sends what changed, where the event proves it
+	omitted      []*omitted // of all fields, in the order of the configuration
 
 	// columns are the columns of a row that any source may want; the number is the
 	// place of the column in Mapper.at.
 	columns map[string]int32
+	sources []*source
+	slots   int // how many ways there are to read the sources
 }
 
 // action is what a route does with an operation.
@@ -58,7 +68,9 @@ type source struct {
 }
 
 type try struct {
+	name   string
 	column int32
+	slot   int32  // its number in the route
 	rest   string // the path into the column; empty: the column itself
 }
 
@@ -75,6 +87,8 @@ type field struct {
 	constant []byte  // its value as JSON, or nil
 	source   *source // nil: constant
 	omitted  *omitted
+	treat    *treatment
+	copied   bool // nothing is asked of the field but its source
 }
 
 func compile(c config.Route) (*route, error) {
@@ -83,10 +97,12 @@ func compile(c config.Route) (*route, error) {
 		integration: c.To.Integration, object: c.To.Object,
 		group: c.To.Group.Value, groupHeader: c.To.Group.Header,
 		beforeFull: c.Before == config.BeforeFull,
-		columns:    make(map[string]int32),
+		nulls:      c.Nulls, onChange: c.Update == config.UpdateChanged,
+		skipWhen: model.Skip(c.Name + ".when"), skipNulls: model.Skip(c.Name + ".nulls"),
+		columns: make(map[string]int32),
 	}
 	for _, step := range []func(config.Route) error{
-		r.compileInput, r.compileActions, r.compileIdentity, r.compileFields, r.compileAssociations,
+		r.compileInput, r.compileActions, r.compileIdentity, r.compileFields, r.compileAssociations, r.compileWhen,
 	} {
 		if err := step(c); err != nil {
 			return nil, fmt.Errorf("route %q: %w", c.Name, err)
@@ -96,6 +112,9 @@ func compile(c config.Route) (*route, error) {
 }
 
 func (r *route) compileInput(c config.Route) (err error) {
+	if r.placeholders, err = newShapes(c.Placeholder); err != nil {
+		return err
+	}
 	if r.topics, err = compileTopics(c.Topics); err != nil {
 		return err
 	}
@@ -205,12 +224,8 @@ func (r *route) fieldList(list []config.Field, key string, counters map[string]*
 				return nil, fmt.Errorf("%s: %s: the value %q is not JSON", key, c.To, c.Value)
 			}
 			f.constant = slices.Clone(c.Value)
-		} else {
-			f.source = r.source(c.From)
-			if counters[c.To] == nil {
-				counters[c.To] = r.counter(c.To, c.From)
-			}
-			f.omitted = counters[c.To]
+		} else if err := r.compileSource(&f, c, counters); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", key, c.To, err)
 		}
 		fields = append(fields, f)
 	}
@@ -247,8 +262,10 @@ func (r *route) source(path string) *source {
 			column = int32(len(r.columns))
 			r.columns[name] = column
 		}
-		s.tries = append(s.tries, try{column: column, rest: rest})
+		s.tries = append(s.tries, try{name: name, column: column, slot: int32(r.slots), rest: rest})
+		r.slots++
 	}
+	r.sources = append(r.sources, s)
 	return s
 }
 

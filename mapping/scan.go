@@ -1,12 +1,10 @@
 package mapping
 
-import "bytes"
-
 // scan indexes a text and validates all of it: one JSON value, UTF-8 throughout,
 // no unpaired surrogates, bounded depth. Duplicate names pass; whoever uses a
 // name asks for that. It reports false, with d.fault set, for any other text.
 func (d *document) scan(text []byte, levels int) bool {
-	d.text, d.nodes, d.fault, d.recognised = text, append(d.nodes[:0], node{}), fault{}, false
+	d.text, d.nodes, d.fault, d.schema = text, append(d.nodes[:0], node{}), fault{}, nil
 	at := skipSpace(text, 0)
 	end := d.indexed(0, at, 0, levels)
 	if end < 0 {
@@ -82,11 +80,14 @@ func (d *document) member(i, at, depth, levels int, name []byte) (end int) {
 	case "payload", "after", "before":
 		below = levels - 1
 	case "schema":
-		if depth == 1 && len(d.known) > 0 && bytes.HasPrefix(d.text[at:], d.known) {
-			d.recognised = true
+		if depth != 1 || d.schemas == nil {
+			break
+		}
+		if d.schema = d.schemas.recognise(d.text[at:]); d.schema != nil {
 			n := &d.nodes[i]
-			n.from, n.to, n.kind, n.next = uint32(at), uint32(at+len(d.known)), kindObject, int32(i+1)
-			return at + len(d.known)
+			end = at + len(d.schema.text)
+			n.from, n.to, n.kind, n.next = uint32(at), uint32(end), kindObject, int32(i+1)
+			return end
 		}
 	}
 	return d.indexed(i, at, depth, below)

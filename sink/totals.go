@@ -15,7 +15,8 @@ type Totals struct {
 	Reread       int64            `json:"reread"`   // handed out by the client a second time, and ignored
 	Restored     int64            `json:"restored"` // done by an earlier assignment, as its commit says
 	Written      map[string]int64 `json:"written"`  // by type
-	Skipped      map[string]int64 `json:"skipped"`  // by rule
+	Unchanged    int64            `json:"unchanged"`
+	Skipped      map[string]int64 `json:"skipped"` // by rule
 	DeadLettered map[string]int64 `json:"dead_lettered"`
 	InDoubt      int64            `json:"in_doubt"` // of the dead-lettered
 	Requests     int64            `json:"requests"`
@@ -28,7 +29,8 @@ func newTotals() Totals {
 }
 
 // Settled returns how many fates were given.
-func (t *Totals) Settled() (n int64) {
+func (t *Totals) Settled() int64 {
+	n := t.Unchanged
 	for _, m := range []map[string]int64{t.Written, t.Skipped, t.DeadLettered} {
 		for _, v := range m {
 			n += v
@@ -58,8 +60,10 @@ func (t *Totals) request(b *batching.Batch, a *model.Answer) {
 // count counts a fate. The lock is held.
 func (s *Sink) count(route string, f model.Fate, t model.Type) {
 	switch f.Kind {
-	case model.Written, model.Unchanged:
+	case model.Written:
 		s.totals.Written[t.String()]++
+	case model.Unchanged:
+		s.totals.Unchanged++
 	case model.Skipped:
 		s.totals.Skipped[f.Rule]++
 	case model.InDoubt:

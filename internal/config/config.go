@@ -96,6 +96,10 @@ type Route struct {
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
 	Before      Before   `yaml:"before"`
+	Placeholder string   `yaml:"placeholder"`
+	Update      Update   `yaml:"update"`
+	When        string   `yaml:"when"` // empty: every row
+	Nulls       Nulls    `yaml:"nulls"`
 	Mode        Mode     `yaml:"mode"`
 	Batch       Batch    `yaml:"batch"`
 }
@@ -144,13 +148,35 @@ type ID struct {
 	Field string `yaml:"field"`
 }
 
-// Field is one member of the write. Exactly one of From and HasValue is set.
+// Field is one member of the write: a constant (HasValue), or what is made of
+// From, of Expr, or of both.
 type Field struct {
 	To       string `yaml:"-"`    // the CRM's field
 	From     string `yaml:"from"` // a column, or a path into it: address.city
 	HasValue bool   `yaml:"-"`
 	Value    []byte `yaml:"value"` // a constant, as JSON
 	Line     int    `yaml:"-"`
+
+	Type       Type   `yaml:"type"`  // empty: what its schema or its JSON says
+	Scale      *int   `yaml:"scale"` // of type decimal
+	Expr       string `yaml:"expr"`
+	As         As     `yaml:"as"` // empty: the default form of what it is
+	Separator  string `yaml:"separator"`
+	HasDefault bool   `yaml:"-"`
+	Default    []byte `yaml:"default"` // as JSON
+	// NotFinite is sent in place of NaN, an infinity, and a date that no year from 1
+	// to 9999 has, as JSON.
+	HasNotFinite bool       `yaml:"-"`
+	NotFinite    []byte     `yaml:"not_finite"`
+	Required     bool       `yaml:"required"`
+	MaxLength    *MaxLength `yaml:"max_length"`
+	Nulls        Nulls      `yaml:"nulls"` // empty: as the route says
+}
+
+// MaxLength bounds a text.
+type MaxLength struct {
+	Characters int  `yaml:"characters"`
+	Over       Over `yaml:"over"`
 }
 
 // Associations are fixed, or taken from a field of the row that holds the array.

@@ -26,7 +26,7 @@ const lineWidth = 96
 
 var (
 	skeletonLine = regexp.MustCompile(`^( *)(#?)(- )?([A-Za-z_]+):(.*)$`)
-	flowKey      = regexp.MustCompile(`[{,] ?([a-z]+):`)
+	flowKey      = regexp.MustCompile(`[{,] ?([a-z_]+):`)
 )
 
 // exampleFile puts above every key of the skeleton, at its first time, what the

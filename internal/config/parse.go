@@ -162,6 +162,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, w where) {
 		d.id(n, target, w)
 	case *[]Field:
 		d.fields(n, target, w)
+	case *[]byte:
+		*target, _ = d.constant(n, w)
 	case *Associations:
 		d.associations(n, target, w)
 	case *OnDelete:
@@ -176,13 +178,15 @@ func (d *decoder) general(n *yaml.Node, v reflect.Value, w where) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		d.section(n, v.Elem(), w)
+		d.value(n, v.Elem(), w)
 	case reflect.Struct:
 		d.section(n, v, w)
 	case reflect.Slice:
 		d.list(n, v, w)
 	case reflect.String:
-		if text, ok := d.text(n, w); ok {
+		if d.ref.row(w.ref).form == formPath {
+			v.SetString(d.path(n, w))
+		} else if text, ok := d.text(n, w); ok {
 			v.SetString(text)
 		}
 	default:

@@ -89,7 +89,7 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			To: To{Integration: "hubspot", Object: "contacts", Group: Group{Value: "acme-inc"}}, ID: ID{Field: "crm_id"},
 			Fields:   []Field{{To: "email", From: "email", Line: 13}},
 			OnCreate: ActionCreate, OnUpdate: ActionUpdate, OnDelete: OnDelete{Action: ActionDelete},
-			OnSnapshot: ActionCreate, OnTombstone: ActionIgnore, Before: BeforeKeys, Mode: ModeSynchronous,
+			OnSnapshot: ActionCreate, OnTombstone: ActionIgnore, Before: BeforeKeys, Placeholder: DefaultPlaceholder, Update: UpdateAll, Nulls: NullsSend, Mode: ModeSynchronous,
 			Batch: Batch{Size: 100, Linger: time.Second, InFlight: 1, Bytes: 1 << 20},
 		}},
 		DeadLetter: DeadLetter{Topic: "{topic}.dead", Create: true},
@@ -198,6 +198,36 @@ routes:
 		if !reflect.DeepEqual(check.got, check.want) {
 			t.Errorf("got %s, want %s", show(check.got), show(check.want))
 		}
+	}
+}
+
+func TestParseReadsWhatBecomesOfAValue(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, edit(t, "{email: email}", `
+      plain: {from: a.b}
+      amount: {from: amount, type: decimal, scale: -2, default: 0, not_finite: null, required: true}
+      name: {from: x, expr: 'value + "!"', max_length: {characters: 80, over: cut}, nulls: empty}
+      tags: {from: t, as: list, separator: ";"}
+    when: 'a != "b"'
+    update: changed
+    nulls: omit`))
+	minusTwo := -2
+	want := []Field{
+		{To: "plain", From: "a.b", Line: 14},
+		{To: "amount", From: "amount", Line: 15, Type: TypeDecimal, Scale: &minusTwo, HasDefault: true, Default: []byte("0"), HasNotFinite: true, NotFinite: []byte("null"), Required: true},
+		{To: "name", From: "x", Line: 16, Expr: `value + "!"`, MaxLength: &MaxLength{Characters: 80, Over: OverCut}, Nulls: NullsEmpty},
+		{To: "tags", From: "t", Line: 17, As: AsList, Separator: ";"},
+	}
+	r := c.Routes[0]
+	if !reflect.DeepEqual(r.Fields, want) || r.When != `a != "b"` || r.Update != UpdateChanged || r.Nulls != NullsOmit {
+		t.Errorf("got %+v\nwant %+v", r, want)
+	}
+	again := mustParse(t, strings.Replace(c.Redacted(), hidden, "literal-key", 1))
+	for i := range want {
+		again.Routes[0].Fields[i].Line = want[i].Line
+	}
+	if !reflect.DeepEqual(again.Routes[0], r) {
+		t.Errorf("reads back as\n%+v\nand not\n%+v", again.Routes[0], r)
 	}
 }
 

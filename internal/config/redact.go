@@ -81,7 +81,12 @@ func (w *writer) value(v reflect.Value, path string) *yaml.Node {
 	case ID:
 		return pairs("field", value.Field)
 	case []Field:
-		return fieldsNode(value)
+		return w.fields(value, path)
+	case []byte:
+		if value == nil {
+			return nil
+		}
+		return jsonNode(value)
 	case Associations:
 		if value.Fixed != nil {
 			return jsonNode(value.Fixed)
@@ -89,7 +94,7 @@ func (w *writer) value(v reflect.Value, path string) *yaml.Node {
 		return pairs("field", value.Field)
 	case OnDelete:
 		if len(value.Set) > 0 {
-			return fieldsNode(value.Set)
+			return w.fields(value.Set, strings.TrimSuffix(path, "on_delete")+"fields")
 		}
 		return optional(string(value.Action))
 	case Header:
@@ -105,7 +110,7 @@ func (w *writer) general(v reflect.Value, path string) *yaml.Node {
 		if v.IsNil() {
 			return nil
 		}
-		return w.section(v.Elem(), path)
+		return w.value(v.Elem(), path)
 	case reflect.Struct:
 		return w.section(v, path)
 	case reflect.Slice:
@@ -175,19 +180,28 @@ func pairs(keysAndTexts ...string) *yaml.Node {
 	return n
 }
 
-func fieldsNode(fields []Field) *yaml.Node {
+func (w *writer) fields(fields []Field, path string) *yaml.Node {
 	if len(fields) == 0 {
 		return nil
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for _, f := range fields {
-		value := textNode(f.From)
-		if f.HasValue {
-			value = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle,
-				Content: []*yaml.Node{textNode("value"), jsonNode(f.Value)}}
-		}
-		n.Content = append(n.Content, textNode(f.To), value)
+		n.Content = append(n.Content, textNode(f.To), w.field(f, path+".*"))
 	}
+	return n
+}
+
+// field writes the name of a field where that is all there is.
+func (w *writer) field(f Field, path string) *yaml.Node {
+	if reflect.DeepEqual(f, Field{To: f.To, From: f.From, Line: f.Line}) {
+		return textNode(f.From)
+	}
+	if f.HasValue {
+		return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle,
+			Content: []*yaml.Node{textNode("value"), jsonNode(f.Value)}}
+	}
+	n := w.section(reflect.ValueOf(f), path)
+	n.Style = yaml.FlowStyle
 	return n
 }
 

@@ -1,9 +1,10 @@
 package config
 
+import "slices"
+
 // routeRows is every key of a route, in the order of the reference page.
 func routeRows() []row {
-	rows := append(sourceRows(), targetRows()...)
-	return append(append(rows, actionRows()...), batchRows()...)
+	return slices.Concat(sourceRows(), targetRows(), fieldRows(), extraRows(), actionRows(), batchRows())
 }
 
 // upsertLater is said wherever upsert is written.
@@ -60,9 +61,50 @@ func targetRows() []row {
 		{path: "routes[].fields", form: formFields, derived: "none; required where the route creates or updates",
 			what: "The CRM's fields and where their values come from."},
 		{path: "routes[].fields.*", form: formField,
-			what: "A column, a path into it (address.city), or a constant."},
+			what: "A column, a path into it (address.city), a constant, or what is made of them (docs/values.md)."},
+	}
+}
+
+// fieldRows is what becomes of a value.
+func fieldRows() []row {
+	return []row{
 		{path: "routes[].fields.*.from", form: formPath, what: "The long form of the same: a column, or a path into it."},
 		{path: "routes[].fields.*.value", form: formConstant, what: "A constant, written as it is: text, number, list, null."},
+		{path: "routes[].fields.*.type", form: formWord, derived: "what the record's schema says, else what its JSON says", words: texts(Types()),
+			what: "What the value is, where no schema says it.",
+			why:  "Without a schema a number of days cannot be told from any other number, and nothing is guessed."},
+		{path: "routes[].fields.*.scale", form: formNumber, span: "[-1000,16383]",
+			what: "How many digits of a decimal stand behind the point; only with type decimal.",
+			why:  "The range is PostgreSQL's."},
+		{path: "routes[].fields.*.expr", form: formText,
+			what: "An expression over the columns (expr-lang.org) that makes the value; with from, value is what that holds."},
+		{path: "routes[].fields.*.as", form: formWord, derived: "the form that loses nothing", words: texts(AllAs()),
+			what: "What the CRM gets: HubSpot takes dates as epoch_ms, several choices as a list."},
+		{path: "routes[].fields.*.separator", form: formText,
+			what: "What stands between the members of a list; only with as list."},
+		{path: "routes[].fields.*.default", form: formConstant,
+			what: "What is sent in place of null, and by a create in place of a column that the row lacks."},
+		{path: "routes[].fields.*.not_finite", form: formConstant, derived: "what default says, else the record is refused",
+			what: "What is sent in place of NaN, an infinity, and a date that no year from 1 to 9999 has.",
+			why:  "JSON has no such numbers and a CRM no such dates: what stands for them is for you to say."},
+		{path: "routes[].fields.*.required", form: formBool, fallback: "false",
+			what: "Refuses a row whose value is null or empty, and a create without it."},
+		{path: "routes[].fields.*.max_length", form: formSection,
+			what: "Bounds a text.",
+			why:  "A CRM refuses what is longer than its field."},
+		{path: "routes[].fields.*.max_length.characters", form: formNumber, required: true, span: "[1,)",
+			what: "How many characters (Unicode code points) it may have.",
+			why:  "An empty field is no field."},
+		{path: "routes[].fields.*.max_length.over", form: formWord, fallback: "reject", words: texts([]Over{OverReject, OverCut}),
+			what: "What happens to a longer one: reject refuses the row, cut shortens it on a whole character.",
+			why:  "What is cut is lost without a trace in the CRM, so it has to be asked for."},
+		{path: "routes[].fields.*.nulls", form: formWord, derived: "what the route's nulls says", words: texts([]Nulls{NullsSend, NullsOmit, NullsEmpty}),
+			what: "What a null of this field becomes."},
+	}
+}
+
+func extraRows() []row {
+	return []row{
 		{path: "routes[].associations", form: formAssociations,
 			what: "Associations of what is created (HubSpot): a field of the row that holds the array, or the same for all."},
 		{path: "routes[].associations.field", form: formPath, what: "The field of the row that holds the array."},
@@ -95,6 +137,17 @@ func actionRows() []row {
 		{path: "routes[].before", form: formWord, fallback: "keys", words: []string{"keys", "full"},
 			what: "What the source's before images hold: only the key, or the full row (PostgreSQL: REPLICA IDENTITY FULL).",
 			why:  "Without FULL the other columns of a before image are null or made up, so an id or a group is never taken from them."},
+		{path: "routes[].placeholder", form: formText, fallback: DefaultPlaceholder,
+			what: "What the source writes for a large value that did not change and was not logged (Debezium: unavailable.value.placeholder); the field is left out.",
+			why:  "It is the connector's own default; sent on, it would overwrite the value in the CRM."},
+		{path: "routes[].update", form: formWord, fallback: "all", words: texts([]Update{UpdateAll, UpdateChanged}),
+			what: "What an update sends: all mapped fields, or those that changed where the event proves it; one that changes none is settled as unchanged.",
+			why:  "All of them repair whatever an earlier update did not reach; changed saves requests where a table is mostly touched elsewhere."},
+		{path: "routes[].when", form: formText, derived: "every row",
+			what: "A condition over the columns (expr-lang.org); rows for which it is false are skipped by this rule."},
+		{path: "routes[].nulls", form: formWord, fallback: "send", words: texts([]Nulls{NullsSend, NullsOmit, NullsEmpty}),
+			what: "What a null becomes: send clears the CRM's field, omit leaves it as it is, empty sends an empty text.",
+			why:  "A value that is gone from the source and stays in the CRM is a wrong one that nobody sees."},
 	}
 }
 

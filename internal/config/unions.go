@@ -97,11 +97,7 @@ func (d *decoder) member(n *yaml.Node, w where, targets map[string]*string) {
 		return
 	}
 	if name, value, ok := d.only(n, w); ok {
-		child := w.child(name)
-		d.value(value, reflect.ValueOf(targets[name]).Elem(), child)
-		if text := *targets[name]; d.ref.row(child.ref).form == formPath && text != "" && !isPath(text) {
-			d.add(value, child.key, "%s is not a field or a path into one (address.city)", quote(value.Value))
-		}
+		d.value(value, reflect.ValueOf(targets[name]).Elem(), w.child(name))
 	}
 }
 
@@ -138,22 +134,43 @@ func (d *decoder) fields(n *yaml.Node, fields *[]Field, w where) {
 	}
 }
 
-// field reads the name of a field, {from} or {value}.
+// field reads the name of a field, or what is made of it.
 func (d *decoder) field(n *yaml.Node, f *Field, w where) {
 	d.places[w.key] = n
 	if n = aliased(n); n.Kind != yaml.MappingNode {
 		f.From = d.path(n, w)
 		return
 	}
-	name, value, ok := d.only(n, w)
-	if !ok {
-		return
+	before := len(d.problems)
+	d.section(n, reflect.ValueOf(f).Elem(), w)
+	f.HasValue, f.HasDefault, f.HasNotFinite = hasKey(n, "value"), hasKey(n, "default"), hasKey(n, "not_finite")
+	if len(d.problems) == before {
+		d.fieldTogether(n, f, w)
 	}
-	if name == "from" {
-		f.From = d.path(value, w.child(name))
-		return
+}
+
+// fieldTogether refuses keys of a field that do not go together.
+func (d *decoder) fieldTogether(n *yaml.Node, f *Field, w where) {
+	refuse := func(name, message string) {
+		key := w.child(name).key
+		d.add(d.places[key], key, "%s", message)
 	}
-	f.Value, f.HasValue = d.constant(value, w.child(name))
+	switch decimal := f.Type == TypeDecimal; {
+	case f.HasValue && len(n.Content) > 2:
+		d.add(n, w.key, "a constant (value) is sent as it is and goes with no other key")
+	case !f.HasValue && f.From == "" && f.Expr == "":
+		d.add(n, w.key, "expected from, value or expr")
+	case f.Type != "" && f.From == "":
+		refuse("type", "says what the value of from is, and there is no from")
+	case decimal && f.Scale == nil:
+		refuse("type", "a decimal needs its scale: how many digits stand behind the point")
+	case !decimal && f.Scale != nil:
+		refuse("scale", "only type decimal has one")
+	case f.As == AsList && f.Separator == "":
+		refuse("as", "a list needs a separator")
+	case f.As != AsList && f.Separator != "":
+		refuse("separator", "only as list has one")
+	}
 }
 
 // path reads the name of a column or a path into it.

@@ -22,9 +22,22 @@ type (
 	Mode string
 	// InDoubt is what happens to a create whose answer was lost.
 	InDoubt string
+	// Type is what a value is, where no schema says it.
+	Type string
+	// As is what the CRM gets of a value.
+	As string
+	// Nulls is what a null becomes.
+	Nulls string
+	// Over is what happens to a text that is too long.
+	Over string
+	// Update is what an update sends.
+	Update string
 	// FloodAction is what happens to writes that are refused in a flood.
 	FloodAction string
 )
+
+// DefaultPlaceholder is Debezium's own unavailable.value.placeholder.
+const DefaultPlaceholder = "__debezium_unavailable_value"
 
 // The words.
 const (
@@ -57,6 +70,51 @@ const (
 	BeforeKeys Before = "keys"
 	BeforeFull Before = "full"
 
+	TypeDecimal         Type = "decimal"
+	TypeDecimalVariable Type = "decimal_variable"
+	TypeNumber          Type = "number"
+	TypeBoolean         Type = "boolean"
+	TypeDateDays        Type = "date_days"
+	TypeTimeMS          Type = "time_ms"
+	TypeTimeUS          Type = "time_us"
+	TypeTimeNS          Type = "time_ns"
+	TypeTimestampS      Type = "timestamp_s"
+	TypeTimestampMS     Type = "timestamp_ms"
+	TypeTimestampUS     Type = "timestamp_us"
+	TypeTimestampNS     Type = "timestamp_ns"
+	TypeISODate         Type = "iso_date"
+	TypeISOTime         Type = "iso_time"
+	TypeISOZonedTime    Type = "iso_zoned_time"
+	TypeISOTimestamp    Type = "iso_timestamp"
+	TypeDurationUS      Type = "duration_us"
+	TypeDurationNS      Type = "duration_ns"
+	TypeISODuration     Type = "iso_duration"
+	TypeBytesBase64     Type = "bytes_base64"
+	TypeBytesBase64URL  Type = "bytes_base64_url"
+	TypeBytesHex        Type = "bytes_hex"
+	TypeSet             Type = "set"
+	TypeJSON            Type = "json"
+
+	AsDate     As = "date"
+	AsDatetime As = "datetime"
+	AsTime     As = "time"
+	AsEpochMS  As = "epoch_ms"
+	AsNumber   As = "number"
+	AsBoolean  As = "boolean"
+	AsString   As = "string"
+	AsList     As = "list"
+	AsJSON     As = "json"
+
+	NullsSend  Nulls = "send"
+	NullsOmit  Nulls = "omit"
+	NullsEmpty Nulls = "empty"
+
+	OverReject Over = "reject"
+	OverCut    Over = "cut"
+
+	UpdateAll     Update = "all"
+	UpdateChanged Update = "changed"
+
 	ModeSynchronous Mode = "synchronous"
 
 	InDoubtPark   InDoubt = "park"
@@ -65,3 +123,27 @@ const (
 	FloodHold       FloodAction = "hold"
 	FloodDeadLetter FloodAction = "dead_letter"
 )
+
+// Types returns every Type.
+func Types() []Type {
+	return []Type{
+		TypeDecimal, TypeDecimalVariable, TypeNumber, TypeBoolean, TypeDateDays, TypeTimeMS, TypeTimeUS, TypeTimeNS,
+		TypeTimestampS, TypeTimestampMS, TypeTimestampUS, TypeTimestampNS, TypeISODate, TypeISOTime, TypeISOZonedTime,
+		TypeISOTimestamp, TypeDurationUS, TypeDurationNS, TypeISODuration, TypeBytesBase64, TypeBytesBase64URL,
+		TypeBytesHex, TypeSet, TypeJSON,
+	}
+}
+
+// AllAs returns every As.
+func AllAs() []As {
+	return []As{AsDate, AsDatetime, AsTime, AsEpochMS, AsNumber, AsBoolean, AsString, AsList, AsJSON}
+}
+
+// texts returns words as plain texts.
+func texts[T ~string](words []T) []string {
+	plain := make([]string, len(words))
+	for i, w := range words {
+		plain[i] = string(w)
+	}
+	return plain
+}

@@ -1,0 +1,48 @@
+package mapping
+
+import "bytes"
+
+// knowsChanges reports whether the event proves what an update changed, and the
+// route wants to send no more than that. It does not where the CRM record that is
+// written is another one than before: of that nothing is known.
+func (m *Mapper) knowsChanges(b *bound, c change) bool {
+	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.changesOnly && !b.beforeFull {
+		return false
+	}
+	m.at, m.was = m.was, m.at
+	types := m.types
+	m.locate(b, c.before)
+	m.at, m.was, m.types = m.was, m.at, types
+	return m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
+}
+
+// isUnchanged reports whether nothing that a field is made of changed. A constant
+// never does.
+func (m *Mapper) isUnchanged(f *field, c change) bool {
+	if !m.isSame(f.source, c) {
+		return false
+	}
+	if f.treat != nil && f.treat.expr != nil {
+		for i := range f.treat.expr.columns {
+			if !m.isSame(f.treat.expr.columns[i].source, c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isSame reports whether a source is byte for byte what it was before the update.
+func (m *Mapper) isSame(s *source, c change) bool {
+	if s == nil {
+		return true
+	}
+	m.at, m.was = m.was, m.at
+	before, st := m.resolve(s)
+	m.at, m.was = m.was, m.at
+	if st == absent && c.changesOnly {
+		return true
+	}
+	after, now := m.resolve(s)
+	return st == now && (st == absent || st == found && bytes.Equal(before.raw, after.raw))
+}
