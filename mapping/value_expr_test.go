@@ -19,7 +19,7 @@ func computed(text string, edits ...func(*config.Field)) func(*config.Route) {
 	}
 }
 
-func from(path string) func(*config.Field) { return func(f *config.Field) { f.From = path } }
+func fromMicros(f *config.Field) { f.From = "us" }
 
 func when(text string) func(*config.Route) { return func(r *config.Route) { r.When = text } }
 
@@ -53,10 +53,10 @@ func TestExpressions(t *testing.T) {
 		{"nested", `attrs.plan`, `"pro"`, nil},
 		{"json", `fromJSON(json).k`, `2`, nil},
 		{"operation", `operation`, `"update"`, nil},
-		{"value", `value / 1000`, `1.709290800123456e+12`, []func(*config.Field){from("us")}},
-		{"value by its type", `value.Year()`, `2024`, []func(*config.Field){from("us"), typed(config.TypeTimestampUS)}},
-		{"times", `value`, `"2024-03-01T11:00:00.123456Z"`, []func(*config.Field){from("us"), typed(config.TypeTimestampUS)}},
-		{"times as date", `value + duration("24h")`, `"2024-03-02"`, []func(*config.Field){from("us"), typed(config.TypeTimestampUS), as(config.AsDate)}},
+		{"value", `value / 1000`, `1.709290800123456e+12`, []func(*config.Field){fromMicros}},
+		{"value by its type", `value.Year()`, `2024`, []func(*config.Field){fromMicros, typed(config.TypeTimestampUS)}},
+		{"times", `value`, `"2024-03-01T11:00:00.123456Z"`, []func(*config.Field){fromMicros, typed(config.TypeTimestampUS)}},
+		{"times as date", `value + duration("24h")`, `"2024-03-02"`, []func(*config.Field){fromMicros, typed(config.TypeTimestampUS), as(config.AsDate)}},
 		{"a column called value", `row["value"] + 1`, `4`, nil},
 		{"cut", `first`, `"An"`, []func(*config.Field){maxLength(2, config.OverCut)}},
 	} {

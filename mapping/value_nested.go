@@ -18,19 +18,20 @@ func (f *finder) appendNested(dst, raw []byte, t *typ) (grown []byte, want strin
 			at = skipSpace(raw, at+1)
 		}
 		below := t.items
-		if closing == '}' {
+		switch {
+		case closing == '}':
 			end, escaped := dec.str(at)
 			dst = append(append(dst, raw[at:end]...), ':')
 			if t.means == meansStruct {
 				below = t.field(string(unquotedName(raw[at:end], escaped)))
 			}
 			at = dec.colon(end)
-		} else if t.tuple != nil {
+		case t.tuple != nil:
 			below = nil
 			if n < len(t.tuple) {
 				below = t.tuple[n]
 			}
-		} else if t.means == meansMap {
+		case t.means == meansMap:
 			below = t.entry
 		}
 		end, k, escaped := dec.skip(at, 0)

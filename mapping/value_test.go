@@ -275,6 +275,7 @@ func TestAsSaysWhatTheCRMGets(t *testing.T) {
 		{"string of a date", []func(*config.Field){date, as(config.AsString)}, `0`, sends(`"1970-01-01"`)},
 		{"list of an array", []func(*config.Field){listOf(";")}, `["a", null, "b\n", 1, true]`, sends(`"a;b\n;1;true"`)},
 		{"list of dates", []func(*config.Field){date, listOf(";")}, `[0,1]`, sends(`"1970-01-01;1970-01-02"`)},
+		{"list with another separator", []func(*config.Field){listOf(", ")}, `["a","b;c"]`, sends(`"a, b;c"`)},
 		{"list of nothing", []func(*config.Field){listOf(";")}, `[]`, sends(`""`)},
 		{"list whose element holds the separator", []func(*config.Field){listOf(";")}, `["a;b"]`, "refuse bad_value a"},
 		{"list of a set", []func(*config.Field){typed(config.TypeSet), listOf(";")}, `"a,b"`, sends(`"a;b"`)},
