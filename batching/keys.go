@@ -64,6 +64,21 @@ func (t *keyTable) settle(e *Entry) {
 	}
 }
 
+// shut closes the keys of a write that was done before it came here and is not durable.
+func (t *keyTable) shut(set []model.Conflict) {
+	for i, c := range set {
+		if slices.Contains(set[:i], c) {
+			continue
+		}
+		k := t.keys[c]
+		if k == nil {
+			k = t.take()
+			t.keys[c] = k
+		}
+		k.settled++
+	}
+}
+
 // release lets the next write of a key go, if no other completion of the key is
 // still undurable. It reports the entries that own all their keys now.
 func (t *keyTable) release(c model.Conflict, freed func(*Entry)) {

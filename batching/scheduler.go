@@ -2,6 +2,7 @@ package batching
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -246,10 +247,17 @@ func (s *Scheduler) Wake() (at time.Time, some bool) {
 // write of its key to become durable: commit at once.
 func (s *Scheduler) WantsDurable() bool { return s.keys.wanting > 0 }
 
+// Shut closes the keys of a write that was settled in an earlier assignment, and whose
+// completion a crash could still undo, until Durable.
+func (s *Scheduler) Shut(set []model.Conflict) { s.keys.shut(set) }
+
 // Durable releases the keys of a settled write whose completion is safe from a
 // crash, or whose partition went away.
 func (s *Scheduler) Durable(set []model.Conflict, now time.Time) {
-	for _, c := range set {
+	for i, c := range set {
+		if slices.Contains(set[:i], c) {
+			continue
+		}
 		s.keys.release(c, func(e *Entry) { s.free(e, now) })
 	}
 }

@@ -147,6 +147,8 @@ func (s *Sink) admitRecord(part *partition, m *mapped, now time.Time) {
 			s.totals.Restored++
 			part.meet(id, foreign)
 			t.Done(m.offset, it.Name)
+		case t.WasKnown(m.offset, it.Name):
+			s.recall(part, it, m.offset)
 		case part.meet(id, attached):
 			// It is in a request since an earlier assignment, whose answer settles it.
 		case it.Write != nil:
@@ -159,6 +161,18 @@ func (s *Sink) admitRecord(part *partition, m *mapped, now time.Time) {
 			s.count(it.Route, it.Fate, model.Undecided)
 			t.Done(m.offset, it.Name)
 		}
+	}
+}
+
+// recall takes in a write that an earlier assignment of this process settled and could
+// not commit. Its keys stay closed until that is durable: a crash would have another
+// member send it, behind what came after it.
+func (s *Sink) recall(part *partition, it *model.Item, offset int64) {
+	s.totals.Restored++
+	part.tracker.Done(offset, it.Name)
+	if it.Write != nil {
+		s.sched.Shut(it.Write.Conflicts)
+		s.commits.settled(it.Write.Source.TopicPartition, it.Write)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/kafkatest"
 	"github.com/ampersink/ampersink/sink"
@@ -62,7 +63,7 @@ func TestADeadLetterThatTheBrokerRefusesKeepsItsOffsetUntilItIsWritten(t *testin
 			k := kafkatest.NewFake(t)
 			a := newAPI(t)
 			topic := k.NewTopic(t, 1, nil)
-			relent := k.RefuseProduce(topic+".dead", c.err)
+			relent := k.RefuseTopic(topic+".dead", c.err, kmsg.Produce)
 			// The first goes on, the broken one waits, and those behind it are written.
 			k.CreateTopic(t, topic+".dead", 1, nil)
 			k.Produce(t, create(topic, 1), broken(topic), create(topic, 2), create(topic, 3))

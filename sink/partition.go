@@ -23,8 +23,9 @@ type partition struct {
 	// partition comes back before they are settled, the record that is read again
 	// attaches to them instead of being sent beside them.
 	survivors map[writeID]survivor
-	committed kafka.Commit // as last acknowledged in this assignment
-	end       int64        // offset behind the last record that was there at the last poll
+	known     *offsets.Known // what is done beyond what is committed, from earlier assignments
+	committed kafka.Commit   // as last acknowledged
+	end       int64          // offset behind the last record that was there at the last poll
 	paused    pauseCause
 	// leaving: the assignment is being given up. What is in a request still gets its
 	// fate, but nothing is sent again: a write that went back to its lane now would be sent
@@ -64,7 +65,7 @@ func (s assignments) Assigned(ps []model.TopicPartition) {
 			part = &partition{}
 			s.parts[p] = part
 		}
-		part.tracker, part.leaving = offsets.New(-1, ""), false
+		part.tracker, part.leaving = offsets.New(-1, "").Knowing(part.known), false
 		part.committed = kafka.Commit{Offset: -1}
 		part.end, part.paused, part.low = -1, 0, -1
 		s.log.Info().Str("topic", p.Topic).Int32("partition", p.Partition).Msg("partition assigned")
@@ -85,7 +86,7 @@ func (s assignments) Positioned(p model.TopicPartition, committed int64, metadat
 	if part == nil || part.tracker == nil {
 		return
 	}
-	part.tracker = offsets.New(committed, metadata)
+	part.tracker = offsets.New(committed, metadata).Knowing(part.known.Over(committed))
 	part.committed = kafka.Commit{Offset: committed, Metadata: metadata}
 	s.log.Debug().Str("topic", p.Topic).Int32("partition", p.Partition).Int64("committed", committed).
 		Int("done_above", part.tracker.Restored()).Msg("partition positioned")
@@ -165,7 +166,10 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 		if part == nil {
 			continue
 		}
-		part.tracker = nil
+		if part.tracker != nil {
+			part.known = part.tracker.Known(part.committed.Offset, part.committed.Metadata)
+			part.tracker = nil
+		}
 		if part.paused != 0 {
 			part.paused = 0
 			s.kafka.Resume([]model.TopicPartition{p}) // the client remembers a pause beyond the assignment
@@ -178,9 +182,15 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 		for _, id := range s.letters.of(p) {
 			part.survive(id)
 		}
-		if len(part.survivors) == 0 {
-			delete(s.parts, p)
-		}
+		s.forgetPartition(p, part)
+	}
+}
+
+// forgetPartition drops what is known of a partition that is not assigned, when that is
+// nothing.
+func (s *Sink) forgetPartition(p model.TopicPartition, part *partition) {
+	if part.tracker == nil && len(part.survivors) == 0 && part.known == nil {
+		delete(s.parts, p)
 	}
 }
 
@@ -210,13 +220,17 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 	}
 	state := part.survivors[id]
 	delete(part.survivors, id)
-	if part.tracker == nil {
-		if len(part.survivors) == 0 {
-			delete(s.parts, p)
-		}
+	switch {
+	case part.tracker == nil:
+		part.known = part.known.Late(part.committed.Offset, id.offset, id.name)
 		return false
+	case state == foreign:
+		return false
+	case part.tracker.Done(id.offset, id.name):
+		return true
 	}
-	return state != foreign && part.tracker.Done(id.offset, id.name)
+	part.tracker.Late(id.offset, id.name)
+	return false
 }
 
 func everything(*model.Write) bool { return true }

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
@@ -60,6 +62,47 @@ func TestWhatIsDoneAboveTheLowMarkIsNotSentAgainAfterARestart(t *testing.T) {
 	}
 	if sum := committed(t, k.Endpoint, "g", topic); sum != 200 {
 		t.Errorf("committed %d, not 200", sum)
+	}
+}
+
+// The coordinator is gone for as long as it takes to lose the partitions: what was written
+// meanwhile could not be committed, and is read again by the very process that wrote it.
+func TestWhatCouldNotBeCommittedBeforeThePartitionsWereLostIsNotSentAgain(t *testing.T) {
+	k := kafkatest.NewFake(t)
+	a := newAPI(t)
+	topic := k.NewTopic(t, 1, nil)
+	cfg := configure(t, k.Brokers(), "g", topic, a.URL, "")
+	cfg.Kafka.SessionTimeout = time.Second
+	k.Produce(t, create(topic, 1))
+	s := start(t, sink.Options{Config: cfg, Log: testLog(t)})
+	waitFor(t, "the first commit", func() bool { return committed(t, k.Endpoint, "g", topic) == 1 })
+
+	back := k.RefuseGroup("g", kerr.CoordinatorNotAvailable, kmsg.OffsetCommit)
+	k.Produce(t, create(topic, 2), broken(topic), create(topic, 3), update(topic, 9, 1))
+	waitFor(t, "all to be settled", func() bool {
+		st := s.Status()
+		return st.Totals.Written["create"] == 3 && st.Totals.Written["update"] == 1 && st.Totals.DeadLettered["bad_json"] == 1
+	})
+	gone := k.RefuseGroup("g", kerr.UnknownMemberID, kmsg.Heartbeat)
+	waitFor(t, "the partition to be lost", func() bool { return len(s.Status().Partitions) == 0 })
+	gone()
+	waitFor(t, "the partition to come back, and to be read again", func() bool { return s.Status().Totals.Restored == 4 })
+	k.Produce(t, update(topic, 9, 2))
+	// Its predecessor is done and not durable: a crash now would have it sent behind this one.
+	time.Sleep(100 * time.Millisecond)
+	if n := a.rows(); n != 4 {
+		t.Errorf("%d rows before the commit, not the 4 from before", n)
+	}
+	back()
+	waitFor(t, "the successor", func() bool { return a.rows() == 5 })
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(k.ReadAll(t, topic+".dead")); n != 1 {
+		t.Errorf("%d dead letters, not 1", n)
+	}
+	if sum := committed(t, k.Endpoint, "g", topic); sum != 6 {
+		t.Errorf("committed %d, not 6", sum)
 	}
 }
 

@@ -86,11 +86,12 @@ func (s *Sink) kafkaOptions() kafka.Options {
 	for _, r := range s.config.Routes {
 		add(r.Topics)
 	}
+	required := len(topics)
 	for _, r := range s.config.Skip {
 		add(r.Topics)
 	}
 	return kafka.Options{
-		Config: s.config.Kafka, Topics: topics, Patterns: patterns,
+		Config: s.config.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
 		Ours:       []string{kafka.OwnPattern(s.config.DeadLetter.Topic)},
 		FetchAhead: s.memory.fetchAhead(),
 		Dial:       s.options.Dial, Log: s.log, Group: assignments{s}, Fault: s.fault.set,

@@ -218,7 +218,5 @@ func (s *Sink) abandon(e *batching.Entry) {
 		// lost and the record read again.
 		part.tracker.Done(id.offset, id.name)
 	}
-	if part.tracker == nil && len(part.survivors) == 0 {
-		delete(s.parts, p)
-	}
+	s.forgetPartition(p, part)
 }

@@ -67,9 +67,14 @@ func (c *Client) checkEach(ctx context.Context, admin *kadm.Client, deadLetter f
 		return []Finding{{What: "topics", Err: explain(err, "listing the topics")}}
 	}
 	for _, name := range c.options.Topics {
-		if !slices.Contains(topics, name) {
-			findings = append(findings, Finding{What: "topic " + name, Note: "is not there yet: it is read from its beginning when it appears"})
+		if slices.Contains(topics, name) {
+			continue
 		}
+		f := Finding{What: "topic " + name, Note: "is not there; nothing of it needs to be skipped"}
+		if slices.Contains(c.options.Required, name) {
+			f.Err = &MissingTopics{[]string{name}}
+		}
+		findings = append(findings, f)
 	}
 	if len(topics) == 0 && len(c.options.Patterns) > 0 {
 		findings = append(findings, Finding{What: "patterns", Note: fmt.Sprintf("%v match no topic yet", c.options.Patterns)})

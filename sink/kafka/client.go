@@ -48,6 +48,7 @@ type Options struct {
 	// Topics and Patterns are what to read; Ours are patterns of our own topics,
 	// which no pattern may match.
 	Topics   []string
+	Required []string // of Topics, those that must be there
 	Patterns []string
 	Ours     []string
 	// FetchAhead bounds what the client has fetched and not handed out, in

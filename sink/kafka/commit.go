@@ -70,7 +70,7 @@ func commitErrors(commits map[model.TopicPartition]Commit, resp *kmsg.OffsetComm
 	failed := make(map[model.TopicPartition]error)
 	if err != nil {
 		for p := range commits {
-			failed[p] = err
+			failed[p] = explain(err, "committing offsets")
 		}
 		return failed
 	}
@@ -80,7 +80,7 @@ func commitErrors(commits map[model.TopicPartition]Commit, resp *kmsg.OffsetComm
 			tp := model.TopicPartition{Topic: t.Topic, Partition: p.Partition}
 			answered[tp] = true
 			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				failed[tp] = err
+				failed[tp] = explain(err, fmt.Sprintf("committing the offset of %s/%d", t.Topic, p.Partition))
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,6 +28,14 @@ func (e *LostOffset) Error() string {
 	}
 	return what + ", so the log was cut or the topic was made anew. " +
 		"Set kafka.on_lost_offset to earliest to read it from its start, or to latest to go on with what is new"
+}
+
+// MissingTopics says that topics which routes name are not there.
+type MissingTopics struct{ Topics []string }
+
+func (e *MissingTopics) Error() string {
+	return fmt.Sprintf("kafka: not there: topic %s. Create it, or correct its name under topics of the route; "+
+		"topics: {regex: ...} waits for topics that appear later", strings.Join(e.Topics, ", topic "))
 }
 
 // Fatal reports whether no retry can mend the error: rights, or a configuration

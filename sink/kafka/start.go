@@ -43,24 +43,45 @@ func (c *Client) prepare(ctx context.Context, base []kgo.Opt) error {
 	return nil
 }
 
-// checkTopics refuses a topic that may not be read, and warns of one that is not there yet.
+// propagation is how long a broker may not have heard of a topic that was just created.
+const propagation = 2 * time.Second
+
+// checkTopics refuses a topic that may not be read, and a route's that is not there: a
+// name that was mistyped would be waited for in silence. A pattern waits for what appears.
 func (c *Client) checkTopics(ctx context.Context, admin *kadm.Client) error {
+	missing, err := c.missing(ctx, admin)
+	if err == nil && len(missing) > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(propagation):
+		}
+		missing, err = c.missing(ctx, admin)
+	}
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return &MissingTopics{missing}
+}
+
+// missing lists the topics of routes that are not there.
+func (c *Client) missing(ctx context.Context, admin *kadm.Client) (missing []string, err error) {
 	if len(c.options.Topics) == 0 {
-		return nil
+		return nil, nil
 	}
 	details, err := admin.ListTopics(ctx, c.options.Topics...)
 	if err != nil {
-		return explain(err, "looking up the topics")
+		return nil, explain(err, "looking up the topics")
 	}
 	for _, name := range c.options.Topics {
 		switch d := details[name]; {
 		case Fatal(d.Err):
-			return explain(d.Err, "topic "+name)
-		case d.Err != nil:
-			c.options.Log.Warn().Str("topic", name).Err(d.Err).Msg("the topic is not there (yet); it is read from its beginning when it appears")
+			return nil, explain(d.Err, "topic "+name)
+		case d.Err == nil:
+		case slices.Contains(c.options.Required, name):
+			missing = append(missing, name)
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // subscribed lists the topics that are there and that the configuration reads.

@@ -67,7 +67,10 @@ func (t *Tracker) Commit() (c Commit, ok bool) {
 
 // doneRuns lists what is done above the low mark: of this assignment, and, from
 // where it has not polled yet, of the ones before it.
-func (t *Tracker) doneRuns() []run {
+func (t *Tracker) doneRuns() []run { return appendFrom(t.polledRuns(), t.restored, t.next) }
+
+// polledRuns lists what is done above the low mark of what was polled.
+func (t *Tracker) polledRuns() []run {
 	var runs []run
 	live := t.records[t.head:]
 	for i := range live {
@@ -81,12 +84,6 @@ func (t *Tracker) doneRuns() []run {
 			r.done(func(name model.WriteName) { n.set = append(n.set, name) })
 			slices.Sort(n.set)
 			runs = append(runs, n)
-		}
-	}
-	for _, old := range t.restored {
-		if old.last >= t.next {
-			old.first = max(old.first, t.next)
-			runs = append(runs, old)
 		}
 	}
 	return runs

@@ -11,9 +11,11 @@ import (
 type Tracker struct {
 	records  []record // in the order polled, which is the order of offsets
 	head     int      // records[:head] are finished and forgotten
+	began    int64    // the committed offset, -1 for none
 	next     int64    // one past the last record polled; -1 before the first
 	epoch    int32    // leader epoch of the last record finished
 	restored []run    // from the metadata of the commit that this assignment began with
+	known    *Known   // of earlier assignments, beyond that commit
 	runs     int      // runs of done records above the low mark
 	open     int      // open writes
 	tidyAt   int      // live records at which it is worth while to look for finished ones
@@ -44,9 +46,9 @@ type mark struct {
 // it. Metadata that is not ours, or of an unknown version, is ignored: then
 // those writes are sent again, which is the harmless side.
 func New(committed int64, metadata string) *Tracker {
-	t := &Tracker{next: -1, epoch: -1, tidyAt: firstTidy}
+	t := &Tracker{began: -1, next: -1, epoch: -1, tidyAt: firstTidy}
 	if committed >= 0 {
-		t.next = committed
+		t.began, t.next = committed, committed
 		t.restored, _ = decode(committed, metadata)
 	}
 	return t
@@ -55,10 +57,10 @@ func New(committed int64, metadata string) *Tracker {
 // Restored returns how many runs of done writes the metadata held.
 func (t *Tracker) Restored() int { return len(t.restored) }
 
-// WasDone reports whether an earlier assignment finished the write.
+// WasDone reports whether the commit that this assignment began with says that the
+// write is done.
 func (t *Tracker) WasDone(offset int64, name model.WriteName) bool {
-	i := sort.Search(len(t.restored), func(i int) bool { return t.restored[i].last >= offset })
-	return i < len(t.restored) && t.restored[i].first <= offset && t.restored[i].has(name)
+	return within(t.restored, offset, name)
 }
 
 // Begin takes a polled record with its writes, of which the first is first.
