@@ -24,32 +24,45 @@ func TestMain(m *testing.M) { os.Exit(kafkatest.Main(m)) } //nolint:forbidigo //
 // TestChaos runs the seeds and sums what came out.
 func TestChaos(t *testing.T) {
 	kafka := kafkatest.Real(t)
-	binary := build(t)
-	var (
-		mu  sync.Mutex
-		sum audit.Report
-		all counts
-	)
+	s := &suite{binary: build(t), kafka: kafka.Endpoint}
+	s.run(t, *first, *seeds)
+}
+
+// suite runs seeds, several at a time, and sums what came out.
+type suite struct {
+	binary string
+	kafka  *kafkatest.Endpoint
+	long   bool // runs are long enough for what happens to the brokers meanwhile
+
+	mu  sync.Mutex
+	sum audit.Report
+	all counts
+}
+
+func (s *suite) run(t *testing.T, first uint64, n int) {
 	began := time.Now()
 	t.Run("seeds", func(t *testing.T) {
-		for n := range uint64(*seeds) {
-			seed := *first + n
+		for seed := first; seed < first+uint64(n); seed++ {
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, kafka, binary, seed)
-				report := w.run()
-				if !report.OK() {
-					t.Errorf("seed %d: %s\nlogs and configuration are in %s", seed, report, w.keep())
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				sum.Add(report)
-				all.add(w.counts)
+				s.seed(t, seed)
 			})
 		}
 	})
-	t.Logf("%d runs in %s from seed %d: %d killed, %d stopped, %d frozen, %d joined, %d changes of the API's faults\n%s",
-		*seeds, time.Since(began).Round(time.Second), *first, all.killed, all.stopped, all.frozen, all.joined, all.faults, &sum)
+	t.Logf("%d runs in %s from seed %d: %d killed, %d stopped, %d frozen, %d joined, %d topics grown, %d changes of the API's faults\n%s",
+		n, time.Since(began).Round(time.Second), first, s.all.killed, s.all.stopped, s.all.frozen, s.all.joined, s.all.grown, s.all.faults, &s.sum)
+}
+
+func (s *suite) seed(t *testing.T, seed uint64) {
+	w := newWorld(t, s, seed)
+	report := w.run()
+	if !report.OK() {
+		t.Errorf("seed %d: %s\nlogs and configuration are in %s", seed, report, w.keep())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sum.Add(report)
+	s.all.add(w.counts)
 }
 
 // build makes the program.

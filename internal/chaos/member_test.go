@@ -41,7 +41,7 @@ func (w *world) join() {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	m.cmd = exec.Command(w.binary, "run", "--config", path)
+	m.cmd = exec.Command(w.suite.binary, "run", "--config", path)
 	m.cmd.Stderr, m.cmd.Stdout = log, log
 	if err := m.cmd.Start(); err != nil {
 		w.t.Fatal(err)

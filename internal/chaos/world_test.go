@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,11 +26,14 @@ type world struct {
 	t      *testing.T
 	seed   uint64
 	random *rand.Rand
+	suite  *suite
 	kafka  *kafkatest.Endpoint
-	binary string
 	dir    string
 	group  string
 	topics []string
+	// partitions is how many each topic has by now.
+	partitions []int32
+
 	api    *api
 	stream *audit.Stream
 
@@ -40,23 +44,24 @@ type world struct {
 }
 
 // counts is what was done.
-type counts struct{ killed, stopped, frozen, joined, faults int }
+type counts struct{ killed, stopped, frozen, joined, grown, faults int }
 
 func (c *counts) add(o counts) {
 	c.killed += o.killed
 	c.stopped += o.stopped
 	c.frozen += o.frozen
 	c.joined += o.joined
+	c.grown += o.grown
 	c.faults += o.faults
 }
 
-func newWorld(t *testing.T, kafka *kafkatest.Cluster, binary string, seed uint64) *world {
+func newWorld(t *testing.T, s *suite, seed uint64) *world {
 	dir, err := os.MkdirTemp("", "ampersink-chaos-") //nolint:usetesting // kept when the run fails
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), kafka: kafka.Endpoint, binary: binary, dir: dir,
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), suite: s, kafka: s.kafka, dir: dir,
 		group: kafkatest.UniqueName(t),
 	}
 	t.Cleanup(func() {
@@ -75,7 +80,7 @@ func newWorld(t *testing.T, kafka *kafkatest.Cluster, binary string, seed uint64
 		o.Topics = append(o.Topics, w.kafka.NewTopic(t, n, nil))
 		o.Partitions = append(o.Partitions, n)
 	}
-	w.topics, w.stream = o.Topics, audit.NewStream(o)
+	w.topics, w.partitions, w.stream = o.Topics, slices.Clone(o.Partitions), audit.NewStream(o)
 	w.api.deletes = w.stream.Deletes
 	return w
 }
@@ -117,7 +122,11 @@ func (w *world) run() *audit.Report {
 	for range 1 + w.random.IntN(2) {
 		w.join()
 	}
-	for range 8 + w.random.IntN(6) {
+	acts := 8 + w.random.IntN(6)
+	if w.suite.long {
+		acts *= 3
+	}
+	for range acts {
 		w.act()
 		time.Sleep(time.Duration(w.random.IntN(2500)) * time.Millisecond)
 	}
@@ -153,6 +162,9 @@ func (w *world) act() {
 	case p < 76 && len(w.members) < 3:
 		w.counts.joined++
 		w.join()
+	case p < 80:
+		w.counts.grown++
+		w.grow()
 	default:
 		w.counts.faults++
 		w.api.worsen(w.random)
@@ -165,6 +177,15 @@ func (w *world) produce(n int) {
 	w.api.mu.Unlock()
 	w.say("%d events", n)
 	w.kafka.ProduceTo(w.t, records...)
+}
+
+// grow gives a topic more partitions.
+func (w *world) grow() {
+	i := w.random.IntN(len(w.topics))
+	w.partitions[i] += int32(1 + w.random.IntN(2))
+	w.say("%s gets %d partitions", w.topics[i], w.partitions[i])
+	w.kafka.Grow(w.t, w.topics[i], int(w.partitions[i]))
+	w.stream.Grow(i, w.partitions[i])
 }
 
 func (w *world) calm() {

@@ -129,16 +129,45 @@ func (e *Endpoint) SetTopic(tb testing.TB, topic, key, value string) {
 	})
 }
 
+// Grow gives a topic that many partitions.
+func (e *Endpoint) Grow(tb testing.TB, topic string, partitions int) {
+	tb.Helper()
+	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
+		err := persist(ctx, func() error {
+			answers, err := admin.UpdatePartitions(ctx, partitions, topic)
+			return cmp.Or(err, answers.Error())
+		})
+		if err != nil {
+			tb.Fatalf("kafkatest: give topic %s %d partitions: %v", topic, partitions, err)
+		}
+		if err := awaitLeaders(ctx, admin, topic); err != nil {
+			tb.Fatalf("kafkatest: topic %s got partitions that do not appear: %v", topic, err)
+		}
+	})
+}
+
 // awaitLeaders waits until the brokers speak of the topic: the controller answers
 // before they have heard of it, and a test should not begin with that.
 func awaitLeaders(ctx context.Context, admin *kadm.Client, topic string) error {
-	const pause = 20 * time.Millisecond
-	for {
+	return persist(ctx, func() error {
 		topics, err := admin.ListTopics(ctx, topic)
 		if err = cmp.Or(err, topics.Error()); err == nil {
 			err = partitionErrors(topics[topic].Partitions)
 		}
-		if err == nil || !kerr.IsRetriable(err) {
+		return err
+	})
+}
+
+// persist calls again while the error is one that passes: a node that is away takes
+// longer to be replaced than the client goes on trying.
+func persist(ctx context.Context, call func() error) error {
+	const pause = 20 * time.Millisecond
+	for {
+		err := call()
+		var away *net.OpError
+		// Replicas are not placed on a node that is away.
+		passes := kerr.IsRetriable(err) || errors.As(err, &away) || errors.Is(err, kerr.InvalidReplicationFactor)
+		if err == nil || !passes {
 			return err
 		}
 		select {
@@ -156,6 +185,16 @@ func partitionErrors(partitions kadm.PartitionDetails) error {
 		}
 	}
 	return nil
+}
+
+// DeleteTopic deletes a topic.
+func (e *Endpoint) DeleteTopic(tb testing.TB, topic string) {
+	tb.Helper()
+	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
+		if _, err := admin.DeleteTopic(ctx, topic); err != nil {
+			tb.Fatalf("kafkatest: delete topic %s: %v", topic, err)
+		}
+	})
 }
 
 // deleteTopic keeps a broker that many tests share small. A cluster that the
@@ -209,7 +248,11 @@ func (e *Endpoint) Committed(tb testing.TB, group string) map[string]map[int32]C
 	tb.Helper()
 	commits := make(map[string]map[int32]Commit)
 	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
-		offsets, err := admin.FetchOffsets(ctx, group)
+		var offsets kadm.OffsetResponses
+		err := persist(ctx, func() (err error) {
+			offsets, err = admin.FetchOffsets(ctx, group)
+			return err
+		})
 		if errors.Is(err, kerr.GroupIDNotFound) {
 			return
 		}
@@ -251,8 +294,12 @@ func (e *Endpoint) EndOffsets(tb testing.TB, topic string) map[int32]int64 {
 	tb.Helper()
 	ends := make(map[int32]int64)
 	e.admin(tb, func(ctx context.Context, admin *kadm.Client) {
-		listed, err := admin.ListEndOffsets(ctx, topic)
-		if err = cmp.Or(err, listed.Error()); err != nil {
+		var listed kadm.ListedOffsets
+		err := persist(ctx, func() (err error) {
+			listed, err = admin.ListEndOffsets(ctx, topic)
+			return cmp.Or(err, listed.Error())
+		})
+		if err != nil {
 			tb.Fatalf("kafkatest: end offsets of %s: %v", topic, err)
 		}
 		listed.Each(func(o kadm.ListedOffset) { ends[o.Partition] = o.Offset })

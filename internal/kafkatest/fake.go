@@ -65,11 +65,15 @@ func NewVirtual(tb testing.TB, opts ...kfake.Opt) *Fake {
 
 const firstVirtualPort = 9092
 
-// RefuseProduce makes the broker answer every produce to topic with err, and
-// write nothing, until the returned function is called.
-func (f *Fake) RefuseProduce(topic string, err *kerr.Error) (relent func()) {
-	fault := f.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: err, Count: -1})
-	return fault.Remove
+// RefuseTopic makes the broker answer these requests with err where they are about the
+// topic, and do nothing, until the returned function is called.
+func (f *Fake) RefuseTopic(topic string, err *kerr.Error, requests ...kmsg.Key) (relent func()) {
+	return f.Cluster.Fault(kfake.Fault{Keys: requests, Topic: topic, Err: err, Count: -1}).Remove
+}
+
+// RefuseGroup is RefuseTopic for what is about a group.
+func (f *Fake) RefuseGroup(group string, err *kerr.Error, requests ...kmsg.Key) (relent func()) {
+	return f.Cluster.Fault(kfake.Fault{Keys: requests, Group: group, Err: err, Count: -1}).Remove
 }
 
 func start(tb testing.TB, opts []kfake.Opt) *Fake {
