@@ -2,6 +2,7 @@ package offsets
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -78,14 +79,7 @@ func (l *life) read() {
 	}
 }
 
-func (l *life) isOpen(m naiveMark) bool {
-	for _, o := range l.open {
-		if o == m {
-			return true
-		}
-	}
-	return false
-}
+func (l *life) isOpen(m naiveMark) bool { return slices.Contains(l.open, m) }
 
 // reassign begins anew at the last acknowledged commit. What is open stays in its
 // request, or is dropped and read again.
