@@ -47,7 +47,7 @@ func (c *checker) unique(words []string, key string) {
 
 // needsID refuses updates and deletes that could never find their record.
 func (c *checker) needsID(r *Route, at string) {
-	if r.ID != (ID{}) || !c.sound(at+".id", at+".envelope", at+".operation") {
+	if len(r.ID.Ways) > 0 || !c.sound(at+".id", at+".envelope", at+".operation") {
 		return
 	}
 	const way = "needs the CRM's own id: set id: {field: FIELD}, or "
@@ -83,7 +83,7 @@ func kindsOf(r *Route) kinds {
 		return kinds{o.Value == "create", o.Value == "update", o.Value == "delete"}
 	default:
 		// A row that carries an id is an update, one without is a create.
-		return kinds{creates: true, updates: r.ID != (ID{})}
+		return kinds{creates: true, updates: len(r.ID.Ways) > 0}
 	}
 }
 

@@ -6,7 +6,10 @@
 // It is a leaf: every stage takes the part that concerns it.
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is the whole file.
 type Config struct {
@@ -15,6 +18,7 @@ type Config struct {
 	Routes          []Route       `yaml:"routes"`
 	Skip            []SkipRule    `yaml:"skip"`
 	DeadLetter      DeadLetter    `yaml:"dead_letter"`
+	Ledger          Ledger        `yaml:"ledger"`
 	Retry           Retry         `yaml:"retry"`
 	InDoubt         InDoubt       `yaml:"in_doubt"`
 	Flood           Flood         `yaml:"flood"`
@@ -83,9 +87,12 @@ type Route struct {
 	Operation Operation `yaml:"operation"` // plain only
 	To        To        `yaml:"to"`
 	// Key lists the fields of the source key, in order; empty: the whole record key.
-	Key    []string `yaml:"key"`
-	ID     ID       `yaml:"id"`
-	Fields []Field  `yaml:"fields"` // a mapping in the file, its order kept
+	Key []string `yaml:"key"`
+	// IdentitySpace is within what a key is one row; empty: the topic.
+	IdentitySpace string  `yaml:"identity_space"`
+	ID            ID      `yaml:"id"`
+	Search        Search  `yaml:"search"`
+	Fields        []Field `yaml:"fields"` // a mapping in the file, its order kept
 
 	Associations Associations `yaml:"associations"`
 	Headers      []Header     `yaml:"headers"`
@@ -95,13 +102,21 @@ type Route struct {
 	OnDelete    OnDelete `yaml:"on_delete"`
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
-	Before      Before   `yaml:"before"`
-	Placeholder string   `yaml:"placeholder"`
-	Update      Update   `yaml:"update"`
-	When        string   `yaml:"when"` // empty: every row
-	Nulls       Nulls    `yaml:"nulls"`
-	Mode        Mode     `yaml:"mode"`
-	Batch       Batch    `yaml:"batch"`
+
+	OnUnknownDelete OnUnknownDelete `yaml:"on_unknown_delete"`
+	OnConflict      OnConflict      `yaml:"on_conflict"`
+	OnGone          OnGone          `yaml:"on_gone"`
+	OnGroupChange   OnGroupChange   `yaml:"on_group_change"`
+	OnMissingParent OnMissingParent `yaml:"on_missing_parent"`
+	ParentPatience  time.Duration   `yaml:"parent_patience"`
+
+	Before      Before `yaml:"before"`
+	Placeholder string `yaml:"placeholder"`
+	Update      Update `yaml:"update"`
+	When        string `yaml:"when"` // empty: every row
+	Nulls       Nulls  `yaml:"nulls"`
+	Mode        Mode   `yaml:"mode"`
+	Batch       Batch  `yaml:"batch"`
 }
 
 // Topics is a list of names or one regular expression, never both.
@@ -143,9 +158,43 @@ type Operation struct {
 	Value  string `yaml:"value"` // create, update or delete
 }
 
-// ID says where the CRM id of a row is found.
+// ID says where the CRM id of a row is found: the ways in their order, each at most once.
 type ID struct {
-	Field string `yaml:"field"`
+	Ways  []IDWay `yaml:"-"`
+	Field string  `yaml:"field"` // of the row; with IDField
+	Match []Match `yaml:"match"` // with IDMatch
+}
+
+// Has reports whether a way is among them.
+func (id ID) Has(way IDWay) bool { return slices.Contains(id.Ways, way) }
+
+// Late reports whether the record of a row is found when its write is free to go: the
+// ledger knows it then, or a search.
+func (id ID) Late() bool { return id.Has(IDLedger) || id.Has(IDMatch) }
+
+// Match is a field of the CRM that a search compares with what the row has.
+type Match struct {
+	Field string // the CRM's
+	From  string // a column, or a path into it
+}
+
+// Search is how the CRM is searched for a row's record.
+type Search struct {
+	IndexLag  time.Duration `yaml:"index_lag"`
+	OnSeveral OnSeveral     `yaml:"on_several"`
+}
+
+// IDOf says that a value is the CRM id of the row that another route wrote.
+type IDOf struct {
+	Route string `yaml:"route"`
+	// Key is the fields of that route's key, and the columns of this row that hold them.
+	Key []KeyPart `yaml:"key"`
+}
+
+// KeyPart is one field of another row's key.
+type KeyPart struct {
+	Field string // of the other route's key; empty: its only one
+	From  string // the column of this row, or a path into it
 }
 
 // Field is one member of the write: a constant (HasValue), or what is made of
@@ -156,6 +205,7 @@ type Field struct {
 	HasValue bool   `yaml:"-"`
 	Value    []byte `yaml:"value"` // a constant, as JSON
 	Line     int    `yaml:"-"`
+	IDOf     *IDOf  `yaml:"id_of"` // goes with no other key
 
 	Type       Type   `yaml:"type"`  // empty: what its schema or its JSON says
 	Scale      *int   `yaml:"scale"` // of type decimal
@@ -183,6 +233,15 @@ type MaxLength struct {
 type Associations struct {
 	Field string `yaml:"field"`
 	Fixed []byte `yaml:"-"` // a JSON array, or nil
+	// Linked are further members of that array, each with the id of another row in it.
+	Linked []Linked `yaml:"-"`
+}
+
+// Linked is an association with another row's record.
+type Linked struct {
+	// Before and After are the JSON of the association around the text that is the id.
+	Before, After string
+	IDOf          IDOf
 }
 
 // Header is passed on to the CRM with each request of the route (Salesforce).
@@ -224,6 +283,12 @@ type DeadLetter struct {
 	Create bool   `yaml:"create"`
 }
 
+// Ledger is where what is known of the CRM records of rows is kept.
+type Ledger struct {
+	// Topic may contain {group}, the consumer group.
+	Topic string `yaml:"topic"`
+}
+
 // Retry is the backoff of a request, and how long it lasts before the lane holds.
 type Retry struct {
 	Initial  time.Duration `yaml:"initial"`
@@ -245,6 +310,8 @@ type Limits struct {
 	Memory    Bytes   `yaml:"memory"`
 	LaneShare float64 `yaml:"lane_share"`
 	Requests  int     `yaml:"requests"`
+	// SearchRate bounds the searches a second of one integration and group.
+	SearchRate float64 `yaml:"search_rate"`
 }
 
 // Admin is the listener of /healthz, /readyz, /metrics and /status; empty: none.

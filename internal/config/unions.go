@@ -59,6 +59,7 @@ func (d *decoder) id(n *yaml.Node, id *ID, w where) {
 		d.wrong(n, w, "for the field of that name write {field: "+printable(n.Value)+"}")
 	default:
 		d.member(n, w, map[string]*string{"field": &id.Field})
+		id.Ways = []IDWay{IDField}
 	}
 }
 
