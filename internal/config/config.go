@@ -6,10 +6,7 @@
 // It is a leaf: every stage takes the part that concerns it.
 package config
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Config is the whole file.
 type Config struct {
@@ -158,45 +155,6 @@ type Operation struct {
 	Value  string `yaml:"value"` // create, update or delete
 }
 
-// ID says where the CRM id of a row is found: the ways in their order, each at most once.
-type ID struct {
-	Ways  []IDWay `yaml:"-"`
-	Field string  `yaml:"field"` // of the row; with IDField
-	Match []Match `yaml:"match"` // with IDMatch
-}
-
-// Has reports whether a way is among them.
-func (id ID) Has(way IDWay) bool { return slices.Contains(id.Ways, way) }
-
-// Late reports whether the record of a row is found when its write is free to go: the
-// ledger knows it then, or a search.
-func (id ID) Late() bool { return id.Has(IDLedger) || id.Has(IDMatch) }
-
-// Match is a field of the CRM that a search compares with what the row has.
-type Match struct {
-	Field string // the CRM's
-	From  string // a column, or a path into it
-}
-
-// Search is how the CRM is searched for a row's record.
-type Search struct {
-	IndexLag  time.Duration `yaml:"index_lag"`
-	OnSeveral OnSeveral     `yaml:"on_several"`
-}
-
-// IDOf says that a value is the CRM id of the row that another route wrote.
-type IDOf struct {
-	Route string `yaml:"route"`
-	// Key is the fields of that route's key, and the columns of this row that hold them.
-	Key []KeyPart `yaml:"key"`
-}
-
-// KeyPart is one field of another row's key.
-type KeyPart struct {
-	Field string // of the other route's key; empty: its only one
-	From  string // the column of this row, or a path into it
-}
-
 // Field is one member of the write: a constant (HasValue), or what is made of
 // From, of Expr, or of both.
 type Field struct {
@@ -237,13 +195,6 @@ type Associations struct {
 	Linked []Linked `yaml:"-"`
 }
 
-// Linked is an association with another row's record.
-type Linked struct {
-	// Before and After are the JSON of the association around the text that is the id.
-	Before, After string
-	IDOf          IDOf
-}
-
 // Header is passed on to the CRM with each request of the route (Salesforce).
 type Header struct {
 	Key   string `yaml:"key"`
@@ -281,12 +232,6 @@ type DeadLetter struct {
 	// Topic may contain {topic}, the source topic.
 	Topic  string `yaml:"topic"`
 	Create bool   `yaml:"create"`
-}
-
-// Ledger is where what is known of the CRM records of rows is kept.
-type Ledger struct {
-	// Topic may contain {group}, the consumer group.
-	Topic string `yaml:"topic"`
 }
 
 // Retry is the backoff of a request, and how long it lasts before the lane holds.
