@@ -23,11 +23,14 @@ type Identity struct {
 	Key string
 	// Former is the key that the row had before its primary key was changed, or empty.
 	Former string
-	// Given is the CRM id that the row itself carries, or empty.
-	Given string
+	// Given is the CRM id that the row itself carries, Group the group that it names; empty
+	// where the record does not say it.
+	Given, Group string
 	// Match is what the record is searched by: the members of an object, as JSON without
 	// the braces; empty when the row does not bring them all.
 	Match string
+	// Deleted: the row is deleted, whatever its record gets of that.
+	Deleted bool
 	// Upsert: an unknown row is created, by whatever kind of change it comes.
 	Upsert bool
 	// Update is what an update writes, as Write.Fields; Insert what a create does, empty for
@@ -66,6 +69,8 @@ type Parent struct {
 	Conflict Conflict
 	Field    string // the CRM's name; empty: it is part of the associations
 	Column   string
+	// Clear: the row has no parent any more, which an update says.
+	Clear bool
 	// Before and After are the JSON around the id: `"accountid":"` and `"`.
 	Before, After string
 }
@@ -99,6 +104,8 @@ const (
 type Rules struct {
 	Route   string
 	Sources []IDSource
+	// Ledger: what becomes of the route's creates is written down, and what is known of its rows.
+	Ledger bool
 
 	UnknownDelete Rule // ignore, dead_letter
 	Several       Rule // dead_letter, first
@@ -117,3 +124,9 @@ type Rules struct {
 
 // Uses reports whether a way to find ids is among the sources.
 func (r *Rules) Uses(s IDSource) bool { return slices.Contains(r.Sources, s) }
+
+// LateSingle is Single with the identity of its write.
+type LateSingle struct {
+	Single
+	Identity Identity
+}
