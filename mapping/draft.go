@@ -13,8 +13,16 @@ type draft struct {
 	id        model.Span
 	assoc     model.Span
 	left      leftover
-	conflicts [2]model.Conflict
+	conflicts [4]model.Conflict
 	conflict  int // how many of them
+
+	// Of a route that decides late.
+	space                *model.Space
+	upsert, deleted      bool
+	key, given, match    model.Span
+	insert               model.Span    // what a create writes, where that is more
+	refused              *model.Reason // why it cannot be created
+	firstParent, parents int           // of Mapper.parents
 }
 
 func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
@@ -64,6 +72,10 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skips[opDelete]
 		}
 	}
+	upsert := do == actionUpsert
+	if upsert {
+		do = insertOrUpdate(c.op)
+	}
 	m.locate(b, c.image)
 	m.bound, m.change, m.operation = b, c, operations[c.op]
 	if b.when != nil {
@@ -75,7 +87,11 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skipWhen
 		}
 	}
-	d, why := m.compose(b, c, do)
+	compose := m.compose
+	if b.late != nil {
+		compose = m.composeLate
+	}
+	d, why := compose(b, c, do, upsert)
 	if why != nil {
 		return draft{}, refused(why)
 	}
@@ -88,9 +104,17 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 	return d, model.Fate{}
 }
 
+// insertOrUpdate is what an upsert is for an operation, as far as the record says it.
+func insertOrUpdate(o op) action {
+	if o == opUpdate {
+		return actionUpdate
+	}
+	return actionCreate
+}
+
 // compose puts a write together. Everything that can refuse it comes before
 // anything is packed.
-func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Reason) {
+func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, why *model.Reason) {
 	d = draft{route: b.route, kind: do.writes()}
 	if d.group, why = m.group(b, c); why != nil {
 		return d, why
@@ -100,6 +124,12 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 	}
 	d.conflict = 1
 	id, why := m.id(b, c)
+	if upsert {
+		if do = actionCreate; len(id) > 0 {
+			do = actionUpdate
+		}
+		d.kind = do.writes()
+	}
 	switch {
 	case why != nil:
 		return d, why
@@ -119,10 +149,7 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 
 // pack puts the texts of a draft into the packer.
 func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) (draft, *model.Reason) {
-	if !m.packed {
-		m.packer.Begin(m.in.record)
-		m.packed = true
-	}
+	m.begin()
 	if do != actionDelete {
 		var why *model.Reason
 		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {

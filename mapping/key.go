@@ -61,21 +61,26 @@ func (k *recordKey) excerpt() string {
 	return excerpt(k.read(k.root).raw, 0)
 }
 
-// keyConflict is the source key as a member of a conflict set: the route's
-// fields of it, or the whole record key.
+// keyConflict is the source key as a member of a conflict set.
 func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason) {
-	key := append(m.scratch[:0], b.keySpace...)
-	var why *model.Reason
+	key, why := m.keyText(b, c)
+	if why != nil {
+		return 0, why
+	}
+	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
+}
+
+// keyText returns the source key in its canonical form, behind the route's keySpace: the
+// route's fields of it, or the whole record key. It is valid until scratch is used again.
+func (m *Mapper) keyText(b *bound, c change) (key []byte, why *model.Reason) {
+	key = append(m.scratch[:0], b.keySpace...)
 	if len(b.key) > 0 {
 		key, why = m.appendKeyFields(key, b, c)
 	} else {
 		key, why = m.key.appendWhole(key, b.placeholders)
 	}
 	m.scratch = key
-	if why != nil {
-		return 0, why
-	}
-	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
+	return key, why
 }
 
 // appendKeyFields appends the canonical source key of a route that names its
