@@ -88,6 +88,7 @@ func (c *checker) ampersand() {
 		c.at("ampersand.api_key", "contains a line break or another control character, which no header can carry")
 	}
 	c.address("ampersand.url", &a.URL)
+	c.address("ampersand.search_url", &a.SearchURL)
 	c.address("ampersand.api_url", &a.OperationsURL)
 }
 

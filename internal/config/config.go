@@ -70,6 +70,8 @@ type Ampersand struct {
 	// says exactly ${file:PATH}; else empty.
 	APIKeyFile string `yaml:"-"`
 	Project    string `yaml:"project"`
+	// SearchURL is where records are searched, without a slash at its end.
+	SearchURL string `yaml:"search_url"`
 	// OperationsURL is where operations are looked up, without a slash at its end.
 	OperationsURL string        `yaml:"api_url"`
 	Timeout       time.Duration `yaml:"timeout"`

@@ -81,7 +81,7 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			SessionTimeout: 45 * time.Second, ClientID: "ampersink", Balancer: CooperativeSticky,
 		},
 		Ampersand: Ampersand{
-			URL: "https://write.withampersand.com/v1", OperationsURL: "https://api.withampersand.com/v1",
+			URL: "https://write.withampersand.com/v1", SearchURL: "https://search.withampersand.com/v1", OperationsURL: "https://api.withampersand.com/v1",
 			APIKey: NewSecret("literal-key"), Project: "acme", Timeout: time.Minute,
 		},
 		Routes: []Route{{
