@@ -41,11 +41,11 @@ func (s *Sink) keepTime(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		at, some := s.sched.Wake()
-		if s.closed || !s.kafka.LeaseValid() {
-			some = false // nothing may go, however long it is due: the lease's return wakes us
-		}
 		if due, waits := s.identity.wake(); waits && (!some || due.Before(at)) {
 			at, some = due, true
+		}
+		if s.closed || !s.kafka.LeaseValid() {
+			some = false // nothing may go, however long it is due: the lease's return wakes us
 		}
 		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!some || look.Before(at)) {
 			at, some = look, true

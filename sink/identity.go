@@ -126,7 +126,7 @@ func (d *identities) carryOn(now time.Time) {
 		}
 		switch u.decision.Action {
 		case ledger.Search:
-			d.searches.start(u.entry)
+			d.searches.start(u.entry, u.decision.Group)
 		case ledger.Await:
 			d.await(u.entry, &u.decision, now)
 		case ledger.Settle:
@@ -170,7 +170,9 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	if !s.sched.Decided(e) {
 		return
 	}
-	switch {
+	switch known := d.ledger.Lookup(rowOf(e.Write)); {
+	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
+		d.put(e, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch, func() { s.settle(e, fate) })
 	case fate.Reason == nil:
 		s.settle(e, fate)
 	case fate.Kind == model.InDoubt && e.Write.Want != model.Delete:

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 	for i, e := range b.Entries {
 		if w := e.Write; announces(w) {
 			intents = append(intents, ledger.Intent{
-				RowKey: rowOf(w), Source: w.Source.TopicPartition, Offset: w.Source.Offset, Name: w.Name,
+				RowKey: rowOf(w), Group: w.Destination.Group, Source: w.Source.TopicPartition, Offset: w.Source.Offset, Name: w.Name,
 			})
 			epochs[w.Source.TopicPartition] = flights[i].epoch
 		}
@@ -72,11 +73,16 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
 		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
 		return batching.Anew, model.Fate{}
-	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && !n.Gone:
+	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone:
 		n.Found = o.ExistingID
 		return batching.Anew, model.Fate{}
+	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):
+		// What a search finds may have been deleted before, as its index lags; and some CRMs take a
+		// delete of what is not there. Where a record is known to be there, it need not be this one.
+		n.Found, n.Stale, n.Searched = "", append(n.Stale, w.ID), time.Time{}
+		return batching.Anew, model.Fate{}
 	case o.Kind == model.Rejected && o.Gone && w.Type == model.Update:
-		n.Found, n.Gone = "", true
+		n.Gone = w.ID
 		switch n.Rules.Gone {
 		case model.RuleRecreate:
 			return batching.Anew, model.Fate{}
@@ -85,6 +91,12 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 		}
 	}
 	return then, fate
+}
+
+// isThere reports whether a record of the row is in the CRM, or may be, under an id that is not known.
+func (d *identities) isThere(w *model.Write) bool {
+	known := d.ledger.Lookup(rowOf(w))
+	return known.State == ledger.Exists || known.State == ledger.Doubt || known.Open != nil
 }
 
 func (d *identities) resends(n *model.Identity) bool { return d.decider.Resend && n.Match == "" }
@@ -99,6 +111,9 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 	w, n := e.Write, e.Write.Identity
 	if !announces(w) {
 		return
+	}
+	if o.Gone || w.Type == model.Delete && o.Kind == model.Accepted {
+		d.recent.deleted(w, time.Now())
 	}
 	switch {
 	case w.Type == model.Create && o.Kind == model.Unknown && f.announced != nil && !d.resends(n):
@@ -128,7 +143,6 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 		}
 		d.recent.add(w, row.ID, time.Now())
 	case model.Delete:
-		d.recent.deleted(w)
 		if row = (ledger.Row{}); known.State == ledger.Unknown {
 			return false
 		}
@@ -211,6 +225,10 @@ type recent struct {
 	by    map[recentKey]recentRecord
 	ids   map[recentID]recentKey
 	order []recentKey // as they were added
+	// gone are the records that were deleted lately, until when a search may show them; left are
+	// their ids, as they went.
+	gone map[recentID]time.Time
+	left []recentID
 }
 
 type recentID struct {
@@ -233,7 +251,7 @@ type recentRecord struct {
 const maxRecent = 64 << 10
 
 func newRecent() recent {
-	return recent{by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey)}
+	return recent{by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time)}
 }
 
 func recentOf(w *model.Write) recentKey {
@@ -266,11 +284,26 @@ func (r *recent) forget(k recentKey) {
 	}
 }
 
-// deleted forgets a record that is not there any more.
-func (r *recent) deleted(w *model.Write) {
-	if k, ok := r.ids[recentID{w.Destination, w.ID}]; ok {
+// deleted notes that a record is not there any more: a search may show it still.
+func (r *recent) deleted(w *model.Write, now time.Time) {
+	id := recentID{w.Destination, strings.Clone(w.ID)}
+	if k, ok := r.ids[id]; ok {
 		r.forget(k)
 	}
+	if w.Identity.Rules.Uses(model.FromMatch) {
+		for len(r.left) > 0 && (len(r.gone) >= maxRecent || !now.Before(r.gone[r.left[0]])) {
+			delete(r.gone, r.left[0])
+			r.left = r.left[1:]
+		}
+		r.left = append(r.left, id)
+		r.gone[id] = now.Add(w.Identity.Rules.IndexLag)
+	}
+}
+
+// isGone reports whether a record is known not to be there, whatever a search says.
+func (r *recent) isGone(d model.Destination, n *model.Identity, id string) bool {
+	_, gone := r.gone[recentID{d, id}]
+	return gone || id == n.Gone || slices.Contains(n.Stale, id)
 }
 
 // of implements ledger.Decider.Recent.

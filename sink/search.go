@@ -3,13 +3,16 @@ package sink
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/time/rate"
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ampersand"
 )
 
 // searches are the searches for CRM records. Each tenant's go through a queue of its own,
@@ -53,9 +56,9 @@ func newSearches(s *Sink) searches {
 }
 
 // start searches for the record of a write. The lock is held.
-func (x *searches) start(e *batching.Entry) {
+func (x *searches) start(e *batching.Entry, group string) {
 	s := x.sink
-	scope := searchScope{e.Write.Destination.Integration, e.Write.Identity.Group}
+	scope := searchScope{e.Write.Destination.Integration, group}
 	q := x.queues[scope]
 	if q == nil {
 		x.tidy()
@@ -101,7 +104,7 @@ func (x *searches) work(q *searchQueue) {
 		}
 		d := e.Write.Destination
 		d.Group = q.scope.group
-		answer := x.sink.find(ctx, d, e.Write.Identity.Match)
+		answer := find(ctx, x.sink.api, d, e.Write.Identity.Match)
 		wait, more := x.answered(q, e, &answer)
 		if !more {
 			return
@@ -154,6 +157,40 @@ type found struct {
 	failed        bool
 	after         time.Duration // the server's wish
 	code, message string
+	// refused: no answer to it could be believed, whatever it is.
+	refused bool
+}
+
+// find searches for the records that have the members of an object.
+func find(ctx context.Context, api *ampersand.Client, d model.Destination, match string) found {
+	m := api.Search(ctx, &ampersand.SearchRequest{Destination: d, Filters: filters(match)})
+	if m.Kind == ampersand.SearchDone {
+		return found{ids: m.IDs, more: m.More}
+	}
+	// A search that is refused is so for every row: somebody has to mend the route or the
+	// installation, and the rows wait for that.
+	return found{failed: true, refused: m.Code == ampersand.CodeUnsearchable, after: m.After, code: m.Code, message: m.Message}
+}
+
+// filters takes members of an object apart, which mapping wrote.
+func filters(match string) (all []ampersand.Filter) {
+	d := jsontext.NewDecoder(strings.NewReader("{" + match + "}"))
+	if _, err := d.ReadToken(); err != nil {
+		panic("BUG: a match is no JSON: " + err.Error())
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			panic("BUG: a match is no JSON: " + err.Error())
+		}
+		field := name.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			panic("BUG: a match is no JSON: " + err.Error())
+		}
+		all = append(all, ampersand.Filter{Field: field, Value: string(value)})
+	}
+	return all
 }
 
 // answered works a search in. It returns how long its worker waits, and whether it goes on.
@@ -163,7 +200,7 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 	defer s.mu.Unlock()
 	s.metrics.search(e.Write, f)
 	now := time.Now()
-	if f.failed {
+	if f.failed && !f.refused {
 		return x.failed(q, e, f, now)
 	}
 	if q.failing != nil {
@@ -175,7 +212,7 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 		q.workers++
 		s.requests.Go(func() { x.work(q) })
 	}
-	x.sink.identity.found(e, f, now)
+	x.sink.identity.found(e, q.scope.group, f, now)
 	s.announceChange()
 	s.pump()
 	return 0, true
@@ -209,12 +246,18 @@ func (x *searches) failed(q *searchQueue, e *batching.Entry, f *found, now time.
 }
 
 // found works what a search came to into its write.
-func (d *identities) found(e *batching.Entry, f *found, now time.Time) {
+func (d *identities) found(e *batching.Entry, group string, f *found, now time.Time) {
 	if !d.sink.sched.Resolving(e) {
 		return
 	}
 	n := e.Write.Identity
+	to := e.Write.Destination
+	to.Group = group
+	f.ids = slices.DeleteFunc(f.ids, func(id string) bool { return d.recent.isGone(to, n, id) })
 	switch {
+	case f.refused:
+		d.settle(e, model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{Stage: model.StageWrite, Code: f.code, Message: f.message}}, now)
+		return
 	case len(f.ids) == 0:
 		n.Searched = now
 	case len(f.ids) == 1 && !f.more, n.Rules.Several == model.RuleFirst:
@@ -232,9 +275,6 @@ func (d *identities) found(e *batching.Entry, f *found, now time.Time) {
 	}
 	d.again(e, now)
 }
-
-// find searches for the record of a row.
-func (s *Sink) find(context.Context, model.Destination, string) found { return found{} }
 
 // status adds the searches that are not answered to the holds, and returns how many writes
 // are searched for.

@@ -108,7 +108,7 @@ func New(o Options) (*Sink, error) {
 		transport = ampersand.NewTransport(ampersand.TransportOptions{MaxConns: o.Config.Limits.Requests})
 	}
 	s.api, err = ampersand.New(ampersand.Options{
-		URL: o.Config.Ampersand.URL, Project: o.Config.Ampersand.Project, APIKey: s.keys.current,
+		URL: o.Config.Ampersand.URL, SearchURL: o.Config.Ampersand.SearchURL, Project: o.Config.Ampersand.Project, APIKey: s.keys.current,
 		Timeout: o.Config.Ampersand.Timeout, Transport: transport, UserAgent: "ampersink",
 	})
 	if err != nil {

@@ -52,8 +52,11 @@ type Learned struct {
 	Found string
 	// Searched is when a search last found nothing.
 	Searched time.Time
-	// Gone: the CRM said that the record that was known is not there any more.
-	Gone bool
+	// Gone is the id of a record that the CRM said is not there any more: whatever still
+	// names it is late.
+	Gone string
+	// Stale are ids that a search named and that are not there any more: its index lags.
+	Stale []string
 	// Doubted is since when a create of this row may have been applied; Lost says that it was
 	// this process's, and that its request is over.
 	Doubted time.Time

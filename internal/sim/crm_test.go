@@ -23,8 +23,10 @@ type crmRecord struct {
 	id, key          string
 	version          int64
 	created, deleted time.Time
-	by               int64 // the event that deleted it
 }
+
+// nothing is the number of a write that changes nothing.
+const nothing = -1
 
 // take applies what is to be applied of a request. Of what is not there nothing can be
 // changed: the CRM says so.
@@ -39,11 +41,11 @@ func (c *crm) take(typ string, rows []row, verdicts []verdict) {
 		case old == nil:
 			*v = verdict{answer: v.answer, code: "NOT_FOUND"}
 		case typ == "delete":
-			c.delete(r, v, old)
+			c.delete(r, *v, old)
 		case !old.deleted.IsZero() && v.applied:
-			v.applied = false
+			v.applied, v.code = false, "NOT_FOUND"
 			if v.answer == audit.Accepted {
-				v.answer, v.code = audit.Denied, "NOT_FOUND"
+				v.answer = audit.Denied
 			}
 		case v.applied:
 			old.version = r.number
@@ -58,14 +60,14 @@ func (c *crm) create(r *row) {
 	c.records[r.id] = &crmRecord{id: r.id, key: key, version: r.number, created: time.Now()}
 }
 
-func (c *crm) delete(r *row, v *verdict, old *crmRecord) {
-	if old.deleted.IsZero() {
-		r.number = c.stream.DeleteOf(old.key, old.version)
-	} else {
-		r.number = old.by
+func (c *crm) delete(r *row, v verdict, old *crmRecord) {
+	if !old.deleted.IsZero() {
+		r.number = nothing // it changes nothing, whichever event it is of
+		return
 	}
-	if v.applied && old.deleted.IsZero() {
-		old.deleted, old.by = time.Now(), r.number
+	r.number = c.stream.DeleteOf(old.key, old.version)
+	if v.applied {
+		old.deleted = time.Now()
 	}
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -106,7 +107,14 @@ func (c *Client) beginAnew(ctx context.Context) error {
 	c.options.Group.Lost(ps)
 	c.options.Group.Assigned(ps)
 	if err := c.options.Group.Barrier(ctx, ps); err != nil {
-		return err
+		// Expelled once more, or told to stop: what is polled next begins anew again, unless the
+		// group has taken everything away by then.
+		c.options.Log.Warn().Err(err).Msg("what is assigned cannot begin anew yet")
+		select {
+		case <-ctx.Done():
+		case <-time.After(confirmPause):
+		}
+		return nil
 	}
 	set := make(map[string]map[int32]kgo.EpochOffset)
 	for _, p := range ps {

@@ -99,7 +99,8 @@ func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {
 	for range count {
 		k := RowKey{Space: value.space()}
 		k.Key = string(value.text())
-		n := &intent{of: a, source: value.source()}
+		n := &intent{of: a, group: string(value.text())}
+		n.source = value.source()
 		n.offset, n.name, n.epoch = value.number(), model.WriteName(value.number()), value.number()
 		if value.bad {
 			return "a cut announcement"

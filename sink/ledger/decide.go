@@ -21,11 +21,13 @@ const (
 // Decision is what becomes of a write.
 type Decision struct {
 	Action Action
+	// Of Send and Search: whose CRM.
+	Group string
 	// Of Send.
-	Type      model.Type
-	ID, Group string
-	Moving    bool // the delete of the record in the group that the row has left
-	Links     []Link
+	Type   model.Type
+	ID     string
+	Moving bool // the delete of the record in the group that the row has left
+	Links  []Link
 	// Of Settle.
 	Fate model.Fate
 	// Of Await.
@@ -94,9 +96,9 @@ func (c *deciding) id() (id, group string, known bool) {
 	}
 	for _, s := range c.n.Rules.Sources {
 		switch {
-		case s == model.FromRow && c.n.Given != "" && !c.learned.Gone:
+		case s == model.FromRow && c.n.Given != "" && c.n.Given != c.learned.Gone:
 			return c.n.Given, c.n.Group, true
-		case s == model.FromLedger && c.own.State == Known:
+		case s == model.FromLedger && c.own.State == Known && c.own.ID != c.learned.Gone:
 			return c.own.ID, c.own.Group, true
 		case s == model.FromLedger && c.n.Former != "":
 			if a := c.Lookup(RowKey{*c.n.Space, c.n.Former}); a.State == Known {
@@ -108,8 +110,8 @@ func (c *deciding) id() (id, group string, known bool) {
 }
 
 func (c *deciding) known(id, group string) Decision {
-	if group == "" && c.own.State == Known {
-		group = c.own.Group // a delete tells neither
+	if group == "" {
+		group = c.group() // a delete tells neither
 	}
 	if group == "" {
 		return c.refuse("no_group", "the record is %s, and nothing says in which group it is", id)
@@ -133,33 +135,59 @@ func (c *deciding) known(id, group string) Decision {
 
 // unknown decides about a row of which no id is known.
 func (c *deciding) unknown() Decision {
+	if src := c.w.Source; c.own.State == Exists && c.own.Source == src.TopicPartition && c.own.Offset == src.Offset {
+		// This very write created it, and its offset was not committed before the process ended.
+		return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}}
+	}
 	if since, lost, doubt := c.doubt(); doubt {
 		return c.doubtful(since, lost)
 	}
-	searchable := c.n.Match != "" && !c.learned.Gone
-	if searchable && c.learned.Searched.IsZero() && (c.w.Want != model.Create || c.n.Upsert || c.own.State == Exists) {
+	if c.searchable() && c.learned.Gone == "" && c.learned.Searched.IsZero() && (c.w.Want != model.Create || c.n.Upsert) {
 		if id := c.Recent(c.w); id != "" {
 			return c.known(id, c.n.Group)
 		}
-		return Decision{Action: Search}
+		return c.search()
 	}
 	return c.unfound()
+}
+
+// searchable reports whether the record can be searched for: by what, and in whose CRM.
+func (c *deciding) searchable() bool { return c.n.Match != "" && c.group() != "" }
+
+func (c *deciding) search() Decision { return Decision{Action: Search, Group: c.group()} }
+
+// group is whose CRM the record is in, or may be: a delete does not tell it.
+func (c *deciding) group() string {
+	switch {
+	case c.n.Group != "":
+		return c.n.Group
+	case c.own.State != Unknown:
+		return c.own.Group
+	case c.own.Open != nil:
+		return c.own.Open.Group
+	}
+	return ""
 }
 
 // unfound decides about a row that is surely not known to be in the CRM.
 func (c *deciding) unfound() Decision {
 	switch {
-	case c.own.State == Exists && !c.learned.Gone:
+	case c.own.State == Exists && c.learned.Gone == "":
 		return c.refuse("id_unknown", "the record of this row was created and the answer did not say its id; it was not found since (%s): "+
 			"import its id into the ledger, then replay this record", c.tried())
 	case c.n.Deleted && c.n.Rules.UnknownDelete == model.RuleIgnore:
-		return Decision{Action: Settle, Fate: model.Skip(c.n.Rules.Route + ".on_unknown_delete")}
+		return c.nothing()
 	case c.n.Deleted:
 		return c.refuse("no_id", "nothing says which CRM record this deleted row is: %s; set on_unknown_delete: ignore to pass over such deletes", c.tried())
-	case c.w.Want == model.Update && !c.n.Upsert && !c.learned.Gone:
+	case c.w.Want == model.Update && !c.n.Upsert && c.learned.Gone == "":
 		return c.refuse("no_id", "nothing says which CRM record this row is: %s; set on_update: upsert to create such rows", c.tried())
 	}
 	return c.create()
+}
+
+// nothing: there is nothing to delete.
+func (c *deciding) nothing() Decision {
+	return Decision{Action: Settle, Fate: model.Skip(c.n.Rules.Route + ".on_unknown_delete")}
 }
 
 func (c *deciding) create() Decision {
@@ -177,8 +205,11 @@ func (c *deciding) create() Decision {
 // says that its request is over.
 func (c *deciding) doubt() (since time.Time, lost, doubt bool) {
 	switch {
-	case c.learned.Gone, c.Resend && c.n.Match == "":
+	case c.learned.Gone != "" && c.learned.Doubted.IsZero(), c.Resend && !c.searchable():
 		return since, false, false
+	case c.own.State == Exists && c.searchable():
+		// It is there for sure, and an index that lags need not show it yet.
+		return c.learned.Doubted, true, true
 	case c.own.Open != nil, c.own.State == Doubt, !c.learned.Doubted.IsZero():
 		return c.learned.Doubted, c.learned.Lost || c.own.Open == nil, true
 	}
@@ -197,7 +228,7 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 		over = since.Add(c.Timeout) // whoever sent it may still get an answer, and write the id down
 	}
 	await := Decision{Action: Await, Watch: RowKey{*c.n.Space, c.n.Key}, Why: "a create of this row was announced and what became of it is not known yet"}
-	if c.n.Match == "" {
+	if !c.searchable() {
 		if c.now.Before(over) {
 			await.Until = over
 			return await
@@ -207,16 +238,23 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 	last := since.Add(c.Timeout + c.n.Rules.IndexLag)
 	switch at := c.learned.Searched; {
 	case at.IsZero():
-		return Decision{Action: Search}
+		return c.search()
 	case !at.Before(last):
-		return c.unfound() // the search must have seen it by now: it was never applied
+		// The search must have seen it by now: it was never applied, or is not there any more.
+		if c.n.Deleted && len(c.learned.Stale) > 0 {
+			return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}} // what was found was deleted
+		}
+		if c.n.Deleted {
+			return c.nothing()
+		}
+		return c.unfound()
 	default:
 		next := at.Add((c.Timeout + c.n.Rules.IndexLag) / searches)
 		if next.After(last) {
 			next = last
 		}
 		if !c.now.Before(next) {
-			return Decision{Action: Search}
+			return c.search()
 		}
 		await.Until = next
 		return await
@@ -240,7 +278,7 @@ func (c *deciding) park() Decision {
 // tried says how the id was looked for.
 func (c *deciding) tried() string {
 	switch {
-	case c.learned.Gone:
+	case c.learned.Gone != "":
 		return "the record that it was is gone"
 	case !c.learned.Searched.IsZero():
 		return "neither the row nor the ledger has an id, and the search for {" + c.n.Match + "} finds nothing"

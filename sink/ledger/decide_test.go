@@ -37,7 +37,7 @@ func (s *situation) decide(now time.Time) Decision {
 	n := s.identity
 	s.rules.Route, s.rules.IndexLag, s.rules.ParentPatience, s.rules.Ledger = "customers", testLag, 5*time.Minute, true
 	n.Rules, n.Space, n.Key = &s.rules, &testSpace, "k"
-	return d.Decide(&model.Write{Want: s.want, Identity: &n}, now)
+	return d.Decide(&model.Write{Want: s.want, Identity: &n, Source: &model.Kept{TopicPartition: testSource, Offset: 50}}, now)
 }
 
 func showDecision(d Decision) string {
@@ -125,8 +125,9 @@ func TestDecide(t *testing.T) {
 		"it cannot be created":                       {situation{want: model.Update, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Upsert, n.Refused = true, &model.Reason{Code: "required"} })}, "dead_lettered required"},
 		"it exists and nobody knows as what":         {situation{want: model.Update, rules: ledgerOnly, identity: acme, rows: own(Answer{Row: Row{State: Exists}})}, "dead_lettered id_unknown"},
 		"a delete of one is not passed over":         {situation{want: model.Delete, rules: rule(ledgerOnly, func(r *model.Rules) { r.UnknownDelete = model.RuleIgnore }), identity: gone, rows: own(Answer{Row: Row{State: Exists}})}, "dead_lettered id_unknown"},
+		"this very write created it":                 {situation{want: model.Create, rules: ledgerOnly, identity: acme, rows: own(Answer{Row: Row{State: Exists, Source: testSource, Offset: 50}})}, "written "},
 		"it is searched for":                         {situation{want: model.Create, rules: search, identity: matched, rows: own(Answer{Row: Row{State: Exists}})}, "search"},
-		"gone, and created again":                    {situation{want: model.Update, rules: search, identity: with(matched, func(n *model.Identity) { n.Gone = true })}, "create in acme"},
+		"gone, and created again":                    {situation{want: model.Update, rules: search, identity: with(matched, func(n *model.Identity) { n.Gone = "7" })}, "create in acme"},
 		"in doubt: its sender may still be told":     {situation{want: model.Create, rules: ledgerOnly, identity: acme, rows: own(announcedByOther)}, "await k for 1m0s"},
 		"in doubt: the answer never came":            {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Doubted = at(-testTimeout) }), rows: own(announcedByOther)}, "in_doubt in_doubt"},
 		"in doubt: our own answer was lost":          {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Doubted, n.Lost = testNow, true }), rows: own(announcedByOther)}, "in_doubt in_doubt"},

@@ -25,6 +25,7 @@ type intent struct {
 	source model.TopicPartition
 	offset int64
 	name   model.WriteName
+	group  string // whose CRM
 	epoch  int64
 }
 
@@ -50,7 +51,7 @@ func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[mode
 	for i := range intents {
 		n := &intents[i]
 		key := l.key(n.RowKey)
-		if before := l.open(a, key, &intent{of: a, source: n.Source, offset: n.Offset, name: n.Name, epoch: epochs[n.Source]}); before != nil {
+		if before := l.open(a, key, &intent{of: a, source: n.Source, offset: n.Offset, name: n.Name, group: n.Group, epoch: epochs[n.Source]}); before != nil {
 			replaced = append(replaced, closing{before, string(key)})
 		}
 	}
@@ -150,7 +151,9 @@ func (l *Ledger) CloseSettled(p model.TopicPartition, epoch int64, settled func(
 // process it is known that it is durable; of our own, when it is acknowledged (acknowledged).
 func (l *Ledger) closeIntent(key []byte, r *Row, durable bool) {
 	n := l.intents[string(key)]
-	if n == nil || r.State != Unknown && !n.over(r) || r.State == Unknown && r.Epoch < n.epoch {
+	// That a row is forgotten says nothing of a create of the same owner: the two records lie in
+	// different partitions, and which of them came first cannot be told.
+	if n == nil || r.State != Unknown && !n.over(r) || r.State == Unknown && r.Epoch <= n.epoch {
 		return
 	}
 	delete(l.intents, string(key))

@@ -137,6 +137,7 @@ type OpenIntent struct {
 	Source model.TopicPartition
 	Offset int64
 	Name   model.WriteName
+	Group  string // whose CRM
 	Epoch  int64
 	Own    bool // this process announced it
 }
@@ -150,7 +151,7 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 		a.Row = Row{}
 	}
 	if n := l.intents[string(key)]; n != nil {
-		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
+		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
 	}
 	return a
 }
@@ -333,7 +334,7 @@ func (l *Ledger) OpenIntents() (open []Intent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, n := range l.intents {
-		open = append(open, Intent{RowKey: l.rowKeyOf(key), Source: n.source, Offset: n.offset, Name: n.name})
+		open = append(open, Intent{RowKey: l.rowKeyOf(key), Group: n.group, Source: n.source, Offset: n.offset, Name: n.name})
 	}
 	return open
 }

@@ -184,6 +184,20 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 	})
 }
 
+func TestARowThatWasForgottenBeforeDoesNotCloseALaterIntent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(8)
+		a := join(t, log, 1)
+		for i := range 20 { // over all partitions, some of which are read before the announcement's
+			key := fmt.Sprint(i)
+			a.set(key, known("7", 1, a.epoch))
+			a.set(key, Row{Epoch: a.epoch})
+			announce(t, a, key)
+			join(t, log, uint64(100+i)).wantOpen(key, true)
+		}
+	})
+}
+
 func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(2)

@@ -52,6 +52,7 @@ type Row struct {
 // Intent is a create that was announced.
 type Intent struct {
 	RowKey
+	Group  string // whose CRM
 	Source model.TopicPartition
 	Offset int64
 	Name   model.WriteName
@@ -120,8 +121,7 @@ func annValue(epochs map[model.TopicPartition]int64, intents []Intent, at time.T
 	for i := range intents {
 		n := &intents[i]
 		b = appendText(appendText(appendText(b, n.Space.Integration), n.Space.Object), n.Space.Name)
-		b = appendText(b, n.Key)
-		b = appendText(b, n.Source.Topic)
+		b = appendText(appendText(appendText(b, n.Key), n.Group), n.Source.Topic)
 		b = binary.AppendUvarint(b, uint64(n.Source.Partition))
 		b = binary.AppendUvarint(b, uint64(n.Offset))
 		b = binary.AppendUvarint(b, uint64(n.Name))
