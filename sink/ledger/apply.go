@@ -107,7 +107,7 @@ func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {
 		}
 		key := l.key(k)
 		if before := l.open(a, key, n); before != nil {
-			delete(before.open, string(key))
+			delete(before.open, key)
 			l.endIfOver(before)
 		}
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -52,7 +53,7 @@ func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[mode
 		n := &intents[i]
 		key := l.key(n.RowKey)
 		if before := l.open(a, key, &intent{of: a, source: n.Source, offset: n.Offset, name: n.Name, group: n.Group, epoch: epochs[n.Source]}); before != nil {
-			replaced = append(replaced, closing{before, string(key)})
+			replaced = append(replaced, closing{before, strings.Clone(key)})
 		}
 	}
 	l.announced[a.id] = a
@@ -82,8 +83,8 @@ func (l *Ledger) isOurs(a *announcement) bool { return a.id.writer == l.options.
 // open notes an intent. It takes the place of an earlier one of its row, whose owner found it
 // to be over, and whose announcement it returns; and it is over already when a row of a later
 // write, or of a later owner, was read before it: the partitions of the topic are not in step.
-func (l *Ledger) open(a *announcement, key []byte, n *intent) (replaced *announcement) {
-	text := string(key)
+func (l *Ledger) open(a *announcement, key string, n *intent) (replaced *announcement) {
+	text := strings.Clone(key)
 	a.keys = append(a.keys, text)
 	if !l.isOurs(a) {
 		l.listed[text]++
@@ -106,7 +107,7 @@ func (l *Ledger) open(a *announcement, key []byte, n *intent) (replaced *announc
 func (a *Announcement) Over(k RowKey) {
 	l := a.ledger
 	l.mu.Lock()
-	key := string(l.key(k))
+	key := strings.Clone(l.key(k))
 	if n := l.intents[key]; n != nil && n.of == a.of {
 		delete(l.intents, key)
 		l.absent(k, key, n.epoch)
@@ -121,11 +122,11 @@ func (a *Announcement) Over(k RowKey) {
 // says that it may be.
 func (l *Ledger) absent(k RowKey, key string, epoch int64) {
 	var r Row
-	if l.listed[key] == 0 || l.rows.get([]byte(key), &r) {
+	if l.listed[key] == 0 || l.rows.get(key, &r) {
 		return
 	}
 	r = Row{State: absent, Epoch: epoch}
-	l.rows.put([]byte(key), &r)
+	l.rows.put(key, &r)
 	l.late = append(l.late, l.record(partitionOf(k, len(l.marks)), rowKey(k, epoch), rowValue(&r)))
 }
 
@@ -149,19 +150,19 @@ func (l *Ledger) CloseSettled(p model.TopicPartition, epoch int64, settled func(
 
 // closeIntent closes the intent of a row that a record speaks of. Of the record of another
 // process it is known that it is durable; of our own, when it is acknowledged (acknowledged).
-func (l *Ledger) closeIntent(key []byte, r *Row, durable bool) {
-	n := l.intents[string(key)]
+func (l *Ledger) closeIntent(key string, r *Row, durable bool) {
+	n := l.intents[key]
 	// That a row is forgotten says nothing of a create of the same owner: the two records lie in
 	// different partitions, and which of them came first cannot be told.
 	if n == nil || r.State != Unknown && !n.over(r) || r.State == Unknown && r.Epoch <= n.epoch {
 		return
 	}
-	delete(l.intents, string(key))
+	delete(l.intents, key)
 	if durable {
-		delete(n.of.open, string(key))
+		delete(n.of.open, key)
 		l.endIfOver(n.of)
 	} else {
-		l.closing = append(l.closing, closing{n.of, string(key)})
+		l.closing = append(l.closing, closing{n.of, strings.Clone(key)})
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/rs/zerolog"
 
@@ -150,7 +152,7 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 	if l.rows.get(key, &a.Row) && a.State == absent {
 		a.Row = Row{}
 	}
-	if n := l.intents[string(key)]; n != nil {
+	if n := l.intents[key]; n != nil {
 		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
 	}
 	return a
@@ -160,7 +162,7 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 func (l *Ledger) Watch(k RowKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.watched[string(l.key(k))] = k
+	l.watched[strings.Clone(l.key(k))] = k
 }
 
 // Changes returns the watched rows that have changed since the last call.
@@ -202,7 +204,7 @@ func (l *Ledger) put(records []model.Record, e *Entry) []model.Record {
 	key := l.key(e.RowKey)
 	var old Row
 	was := l.rows.get(key, &old)
-	if e.State == Unknown && l.listed[string(key)] > 0 {
+	if e.State == Unknown && l.listed[key] > 0 {
 		e.Row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
 	}
 	l.change(e.RowKey, key, &e.Row, false)
@@ -223,8 +225,8 @@ func (l *Ledger) record(partition int32, key, value []byte) model.Record {
 }
 
 // key is a row's key in this process: the number of its space, and its source key. It is
-// valid until the next call. The lock is held.
-func (l *Ledger) key(k RowKey) []byte {
+// valid until the next call: what is to be kept is cloned. The lock is held.
+func (l *Ledger) key(k RowKey) string {
 	n, ok := l.spaces[k.Space]
 	if !ok {
 		n = uint64(len(l.names))
@@ -232,11 +234,11 @@ func (l *Ledger) key(k RowKey) []byte {
 		l.names = append(l.names, k.Space)
 	}
 	l.scratch = append(binary.AppendUvarint(l.scratch[:0], n), k.Key...)
-	return l.scratch
+	return unsafe.String(unsafe.SliceData(l.scratch), len(l.scratch))
 }
 
 // change works a row in, if it is the rightful one.
-func (l *Ledger) change(k RowKey, key []byte, r *Row, durable bool) {
+func (l *Ledger) change(k RowKey, key string, r *Row, durable bool) {
 	var old Row
 	switch {
 	case !l.rows.get(key, &old) || r.Epoch >= old.Epoch:
@@ -255,15 +257,15 @@ func (l *Ledger) change(k RowKey, key []byte, r *Row, durable bool) {
 		return
 	}
 	l.closeIntent(key, r, durable)
-	if k, ok := l.watched[string(key)]; ok {
-		delete(l.watched, string(key))
+	if k, ok := l.watched[key]; ok {
+		delete(l.watched, key)
 		l.changes[k] = struct{}{}
 	}
 }
 
 // adopt takes over what a late record of an old owner knows. The record itself would come
 // back, were the row to be forgotten: the owner puts its own in its place.
-func (l *Ledger) adopt(k RowKey, key []byte, r, old *Row) {
+func (l *Ledger) adopt(k RowKey, key string, r, old *Row) {
 	epoch := r.Epoch
 	adopted := *r
 	adopted.Epoch = old.Epoch
