@@ -61,16 +61,9 @@ func (k *recordKey) excerpt() string {
 	return excerpt(k.read(k.root).raw, 0)
 }
 
-// keyConflict is the source key as a member of a conflict set: the route's
-// fields of it, or the whole record key.
-func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason) {
-	key := append(m.scratch[:0], b.keySpace...)
-	var why *model.Reason
-	if len(b.key) > 0 {
-		key, why = m.appendKeyFields(key, b, c)
-	} else {
-		key, why = m.key.appendWhole(key, b.placeholders)
-	}
+// keyConflict is the source key as a member of a conflict set.
+func (m *Mapper) keyConflict(b *bound, c change, k *recordKey) (model.Conflict, *model.Reason) {
+	key, why := m.sourceKey(append(m.scratch[:0], b.keySpace...), b, c, k)
 	m.scratch = key
 	if why != nil {
 		return 0, why
@@ -78,19 +71,34 @@ func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason)
 	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
 }
 
+// sourceKey appends the canonical source key of a change: the route's fields of it,
+// the key that the event names, or the whole record key. With the key before a change of the
+// primary key it is the source key that the row had.
+func (m *Mapper) sourceKey(key []byte, b *bound, c change, k *recordKey) ([]byte, *model.Reason) {
+	switch {
+	case len(b.key) > 0:
+		return m.appendKeyFields(key, b, c, k)
+	case c.unkeyed != "":
+		return key, refusal(codeNoKey, "", "%s; expected key: [...] with fields of the row", c.unkeyed)
+	case c.key != nil:
+		return append(key, c.key...), nil
+	}
+	return k.appendWhole(key, b.placeholders)
+}
+
 // appendKeyFields appends the canonical source key of a route that names its
 // fields: each is taken from the record key, else from the row.
-func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model.Reason) {
+func (m *Mapper) appendKeyFields(key []byte, b *bound, c change, k *recordKey) ([]byte, *model.Reason) {
 	key = append(key, '{')
 	for i := range b.key {
 		f := &b.key[i]
-		v, st := m.key.find(&m.finder, f.source.path)
+		v, st := k.find(&m.finder, f.source.path)
 		if st == absent || isEmpty(v, st) {
 			// Where the record key is an object without this field, the field is no part of
 			// the source's own key, and such columns of a before image are made up.
-			if c.keysOnly && !b.beforeFull && m.key.isObject() {
+			if c.keysOnly && !b.beforeFull && k.isObject() {
 				return key, refusal(codeNoKey, f.source.path, "the record key (%s) does not hold the field, and the before image of a delete"+
-					" proves only what the key holds; expected the field in the key, or before: full", m.key.excerpt())
+					" proves only what the key holds; expected the field in the key, or before: full", k.excerpt())
 			}
 			v, st = m.resolve(f.source)
 		}
@@ -100,7 +108,7 @@ func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model
 		case st == duplicate:
 			return key, twice(f.source.path)
 		case st == absent || isEmpty(v, st):
-			return key, refusal(codeNoKey, f.source.path, "neither the record key (%s) nor the row holds the field; expected a value", m.key.excerpt())
+			return key, refusal(codeNoKey, f.source.path, "neither the record key (%s) nor the row holds the field; expected a value", k.excerpt())
 		}
 		if i > 0 {
 			key = append(key, ',')

@@ -6,14 +6,14 @@ import "bytes"
 // route wants to send no more than that. It does not where the CRM record that is
 // written is another one than before: of that nothing is known.
 func (m *Mapper) knowsChanges(b *bound, c change) bool {
-	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.changesOnly && !b.beforeFull {
+	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.proven && !b.beforeFull {
 		return false
 	}
 	m.at, m.was = m.was, m.at
 	types := m.types
-	m.locate(b, c.before)
+	why := m.locate(b, c.before)
 	m.at, m.was, m.types = m.was, m.at, types
-	return m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
+	return why == nil && m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
 }
 
 // isUnchanged reports whether nothing that a field is made of changed. A constant

@@ -80,6 +80,7 @@ type Route struct {
 	Topics    Topics    `yaml:"topics"`
 	Format    Format    `yaml:"format"`
 	Envelope  Envelope  `yaml:"envelope"`
+	Unwrap    Unwrap    `yaml:"unwrap"`
 	Operation Operation `yaml:"operation"` // plain only
 	To        To        `yaml:"to"`
 	// Key lists the fields of the source key, in order; empty: the whole record key.
@@ -95,13 +96,17 @@ type Route struct {
 	OnDelete    OnDelete `yaml:"on_delete"`
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
-	Before      Before   `yaml:"before"`
-	Placeholder string   `yaml:"placeholder"`
-	Update      Update   `yaml:"update"`
-	When        string   `yaml:"when"` // empty: every row
-	Nulls       Nulls    `yaml:"nulls"`
-	Mode        Mode     `yaml:"mode"`
-	Batch       Batch    `yaml:"batch"`
+	// What becomes of records that are no change of one row.
+	OnTruncate  OnTruncate  `yaml:"on_truncate"`
+	OnKeyChange OnKeyChange `yaml:"on_key_change"`
+	OnNoRow     OnNoRow     `yaml:"on_no_row"`
+	Before      Before      `yaml:"before"`
+	Placeholder string      `yaml:"placeholder"`
+	Update      Update      `yaml:"update"`
+	When        string      `yaml:"when"` // empty: every row
+	Nulls       Nulls       `yaml:"nulls"`
+	Mode        Mode        `yaml:"mode"`
+	Batch       Batch       `yaml:"batch"`
 }
 
 // Topics is a list of names or one regular expression, never both.
