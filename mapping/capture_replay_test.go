@@ -208,7 +208,7 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 	m := mustNew(t, routes, config.SkipRule{Name: "rest", Topics: config.Topics{Regex: "(__debezium-heartbeat\\.)?" + capture + "(\\.transaction|\\.message)?"}})
 	tables := make(map[string]*table)
 	for name := range columnKinds() {
-		tables[name] = &table{make(map[string]map[string]json.RawMessage), make(map[string]map[string]json.RawMessage), make(map[string]string), make(map[string]bool)}
+		tables[name] = newTable()
 	}
 	writes := 0
 	for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
@@ -230,21 +230,30 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 	if writes < 80 {
 		t.Errorf("only %d writes", writes)
 	}
-	// The partitions of a capture stand one behind the other: the old key's may come last.
 	for _, one := range tables {
-		for from := range one.moved {
-			one.gone[from] = one.rows[from]
-			delete(one.rows, from)
-		}
-		for to, from := range one.inherit {
-			for column, raw := range one.gone[from] {
-				if row := one.rows[to]; row != nil && row[column] == nil {
-					row[column] = raw
-				}
+		one.finish()
+	}
+	return tables
+}
+
+func newTable() *table {
+	return &table{make(map[string]map[string]json.RawMessage), make(map[string]map[string]json.RawMessage), make(map[string]string), make(map[string]bool)}
+}
+
+// finish carries over what a row had under its old key. The partitions of a capture stand
+// one behind the other: the old key's may come last.
+func (a *table) finish() {
+	for from := range a.moved {
+		a.gone[from] = a.rows[from]
+		delete(a.rows, from)
+	}
+	for to, from := range a.inherit {
+		for column, raw := range a.gone[from] {
+			if row := a.rows[to]; row != nil && row[column] == nil {
+				row[column] = raw
 			}
 		}
 	}
-	return tables
 }
 
 func (a *table) apply(t *testing.T, key string, r *model.Record, w *model.Write) {

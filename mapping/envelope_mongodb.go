@@ -1,10 +1,6 @@
 package mapping
 
-import (
-	"bytes"
-
-	"github.com/ampersink/ampersink/internal/model"
-)
+import "github.com/ampersink/ampersink/internal/model"
 
 // Debezium's connector for MongoDB writes documents as text that holds Extended JSON.
 // They are read into one document of plain JSON, which has them under the names of the
@@ -41,7 +37,7 @@ func (e envelope) document(in *input, operation op, word []byte) (c change, why 
 	case hasAfter:
 		out, why = in.plain(append(out, shown...), e.after, "after")
 	case operation == opDelete:
-		out, why = in.appendID(append(out, shown...))
+		out = in.appendID(append(out, shown...))
 	case operation == opUpdate && e.description != 0 && d.nodes[e.description].kind == kindObject:
 		c.partial = true
 		out, why = in.appendUpdate(append(out, shown...), e.description)
@@ -83,12 +79,12 @@ func (in *input) plain(dst []byte, i int32, name string) ([]byte, *model.Reason)
 
 // appendID appends a document of which only the id is known: what the record's key
 // says. Without one the document is empty.
-func (in *input) appendID(dst []byte) ([]byte, *model.Reason) {
+func (in *input) appendID(dst []byte) []byte {
 	dst = append(dst, '{')
 	if id, ok := in.documentID(); ok {
 		dst = appendPlain(append(dst, `"_id":`...), id)
 	}
-	return append(dst, '}'), nil
+	return append(dst, '}')
 }
 
 // documentID returns the id from the record's key, whose field is text that holds
@@ -106,8 +102,8 @@ func (in *input) documentID() (value, bool) {
 }
 
 // appendUpdate appends what an update's description says of the document: the id, the
-// fields that were set, and null for those that were removed. An array that was cut is not among
-// them, because what is left of it is not told.
+// fields that were set, null for those that were removed, and a part of each array that was cut, of which
+// the rest is not told.
 func (in *input) appendUpdate(dst []byte, description int32) ([]byte, *model.Reason) {
 	const field = "updateDescription"
 	d := in.value
@@ -120,14 +116,7 @@ func (in *input) appendUpdate(dst []byte, description int32) ([]byte, *model.Rea
 		return dst, why
 	}
 	updated, removed, truncated := at[0], at[1], at[2]
-	if truncated != 0 && d.nodes[truncated].kind == kindArray && len(bytes.TrimSpace(d.read(truncated).raw)) > len("[]") {
-		return dst, refusal(codeBadEnvelope, field, "the update cut an array (%s) and does not show what is left;"+
-			" expected the whole document (capture.mode: change_streams_update_full)", in.excerpt(truncated))
-	}
-	dst, why = in.appendID(dst)
-	if why != nil {
-		return dst, why
-	}
+	dst = in.appendID(dst)
 	dst = dst[:len(dst)-1] // open again
 	if updated != 0 && d.nodes[updated].kind == kindString {
 		from := len(dst)
@@ -136,7 +125,13 @@ func (in *input) appendUpdate(dst []byte, description int32) ([]byte, *model.Rea
 		}
 		dst = spliced(dst, from)
 	}
-	return in.appendRemoved(dst, removed)
+	if dst, why = in.appendNames(dst, removed, "removedFields", `":null`); why != nil {
+		return dst, why
+	}
+	if dst, why = in.appendNames(dst, truncated, "truncatedArrays", `.length":null`); why != nil {
+		return dst, why
+	}
+	return append(dst, '}'), nil
 }
 
 // spliced makes the object at dst[from:] members of the one that it stands in.
@@ -152,28 +147,32 @@ func spliced(dst []byte, from int) []byte {
 	return dst[:len(dst)-1]
 }
 
-// appendRemoved appends null for each name of an array, and closes the object.
-func (in *input) appendRemoved(dst []byte, removed int32) ([]byte, *model.Reason) {
-	const name = "removedFields"
+// appendNames appends a member for each name of an array, which stands there as text or
+// as the field of an object, with what comes behind the name.
+func (in *input) appendNames(dst []byte, i int32, name, behind string) ([]byte, *model.Reason) {
 	d := in.value
-	if removed == 0 || d.nodes[removed].kind == kindNull {
-		return append(dst, '}'), nil
+	if i == 0 || d.nodes[i].kind == kindNull {
+		return dst, nil
 	}
-	list := d.enter(removed)
-	if list < 0 {
+	list := d.enter(i)
+	switch {
+	case list < 0:
 		return dst, badJSON(d, name, "the list")
+	case d.nodes[list].kind != kindArray:
+		return dst, refusal(codeBadEnvelope, name, "%s is %s (%s); expected names in an array", name, d.nodes[list].kind, in.excerpt(list))
 	}
-	if d.nodes[list].kind != kindArray {
-		return dst, refusal(codeBadEnvelope, name, "removedFields is %s (%s); expected names in an array", d.nodes[list].kind, in.excerpt(list))
-	}
-	for i := list + 1; i < d.nodes[list].next; i = d.nodes[i].next {
-		if d.nodes[i].kind != kindString {
-			return dst, refusal(codeBadEnvelope, name, "removedFields holds %s (%s); expected names", d.nodes[i].kind, in.excerpt(i))
+	for j, end := list+1, d.nodes[list].next; j < end; j++ {
+		v := d.read(j)
+		if v.kind == kindObject {
+			v, _ = v.members("field", "size")
+		}
+		if v.kind != kindString {
+			return dst, refusal(codeBadEnvelope, name, "%s holds %s; expected names", name, in.excerpt(j))
 		}
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = append(append(dst, d.read(i).raw...), ":null"...)
+		dst = append(append(dst, v.raw[:len(v.raw)-1]...), behind...)
 	}
-	return append(dst, '}'), nil
+	return dst, nil
 }
