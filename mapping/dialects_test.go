@@ -97,6 +97,16 @@ func TestEveryDialectHasItsReaderAndItsFixture(t *testing.T) {
 	}
 }
 
+// Kafka Connect's sources write rows through its JSON converter: plain is their envelope.
+func TestKafkaConnectSources(t *testing.T) {
+	t.Parallel()
+	scale := 2
+	runFixtures(t, "connect", routed(config.EnvelopePlain, key("id"), func(r *config.Route) {
+		r.Fields = []config.Field{{To: "email", From: "email"}, {To: "amount", From: "amount", Type: config.TypeDecimal, Scale: &scale},
+			{To: "born", From: "born", Type: config.TypeDateDays}, {To: "seen", From: "seen", Type: config.TypeTimestampMS}}
+	}))
+}
+
 // A message is read anew for each dialect that a topic is routed by.
 func TestRoutesOfSeveralDialectsReadOneRecord(t *testing.T) {
 	t.Parallel()

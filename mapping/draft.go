@@ -15,8 +15,7 @@ type draft struct {
 	left      leftover
 	conflicts [3]model.Conflict
 	conflict  int // how many of them
-	// moved marks the write of a row whose primary key changed: it had the key that
-	// sourceKey returns of Mapper.old.
+	// moved marks the write of a row whose source key changed: it had Mapper.wasKey.
 	moved bool
 }
 
@@ -106,14 +105,10 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 		return d, why
 	}
 	d.conflict = 1
-	if c.rekeyed == keyNew && m.moves(b) {
-		d.moved = true
-		if d.conflicts[1], why = m.keyConflict(b, c, &m.old); why != nil {
-			return d, why
-		}
-		if d.conflicts[1] != d.conflicts[0] { // the route's key may leave out what changed
-			d.conflict = 2
-		}
+	if d.conflicts[1], d.moved, why = m.keyBefore(b, c, d.conflicts[0]); why != nil {
+		return d, why
+	} else if d.moved {
+		d.conflict = 2
 	}
 	id, why := m.id(b, c)
 	switch {

@@ -72,12 +72,11 @@ func (m *Mapper) keyConflict(b *bound, c change, k *recordKey) (model.Conflict, 
 }
 
 // sourceKey appends the canonical source key of a change: the route's fields of it,
-// the key that the event names, or the whole record key. With the key before a change of the
-// primary key it is the source key that the row had.
+// the key that the event names, or the whole record key.
 func (m *Mapper) sourceKey(key []byte, b *bound, c change, k *recordKey) ([]byte, *model.Reason) {
 	switch {
 	case len(b.key) > 0:
-		return m.appendKeyFields(key, b, c, k)
+		return m.appendKeyFields(key, b, c, k, false)
 	case c.unkeyed != "":
 		return key, refusal(codeNoKey, "", "%s; expected key: [...] with fields of the row", c.unkeyed)
 	case c.key != nil:
@@ -87,12 +86,20 @@ func (m *Mapper) sourceKey(key []byte, b *bound, c change, k *recordKey) ([]byte
 }
 
 // appendKeyFields appends the canonical source key of a route that names its
-// fields: each is taken from the record key, else from the row.
-func (m *Mapper) appendKeyFields(key []byte, b *bound, c change, k *recordKey) ([]byte, *model.Reason) {
+// fields: each is taken from the record key, else from the row; before, from the row
+// before the update, where that holds it.
+func (m *Mapper) appendKeyFields(key []byte, b *bound, c change, k *recordKey, before bool) ([]byte, *model.Reason) {
 	key = append(key, '{')
 	for i := range b.key {
 		f := &b.key[i]
-		v, st := k.find(&m.finder, f.source.path)
+		var v value
+		var st status
+		if before {
+			v, st = m.resolveBefore(f.source)
+		}
+		if st == absent || isEmpty(v, st) {
+			v, st = k.find(&m.finder, f.source.path)
+		}
 		if st == absent || isEmpty(v, st) {
 			// Where the record key is an object without this field, the field is no part of
 			// the source's own key, and such columns of a before image are made up.

@@ -20,7 +20,8 @@ type Mapper struct {
 	// What follows belongs to the record that is being mapped.
 	in      input
 	key     recordKey
-	old     recordKey // the key before a change of the primary key
+	old     recordKey // the record's key before a change of the primary key
+	wasKey  []byte    // the canonical source key that the row of a moved draft had
 	value   document
 	finder  finder
 	changes []change
@@ -262,5 +263,5 @@ func (m *Mapper) close(items []model.Item) {
 	m.old.text, m.old.bytes, m.in.inner.document.text = nil, nil, nil
 	m.in.inner.text = recycled(m.in.inner.text)
 	m.finder.reset()
-	m.scratch = recycled(m.scratch)
+	m.scratch, m.wasKey = recycled(m.scratch), recycled(m.wasKey)
 }

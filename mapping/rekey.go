@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"hash/maphash"
+
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -59,6 +61,36 @@ func (m *Mapper) rekey(b *bound, c *change) (fate model.Fate, ends bool) {
 		return refused(why), true
 	}
 	return fate, false
+}
+
+// keyBefore makes the source key that the row of a change had a member of its conflict
+// set, and reports whether that is another one than it has now. In other dialects than Debezium's
+// the change of a key is an update whose before image holds the old one, which is seen
+// where the route names the key's fields.
+func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Conflict, moved bool, why *model.Reason) {
+	inPlace := c.rekeyed == keyKept && c.op == opUpdate && c.proven && c.before != 0 && len(b.key) > 0
+	switch {
+	case c.rekeyed == keyNew && m.moves(b):
+		m.wasKey, why = m.sourceKey(m.wasKey[:0], b, c, &m.old)
+	case inPlace:
+		if why = m.locateBefore(b, c); why == nil {
+			m.wasKey, why = m.appendKeyFields(m.wasKey[:0], b, c, &m.key, true)
+		}
+	default:
+		return 0, false, nil
+	}
+	if why != nil {
+		return 0, false, why
+	}
+	m.scratch = append(append(m.scratch[:0], b.keySpace...), m.wasKey...)
+	if was = model.Conflict(maphash.Bytes(m.compiled.seed, m.scratch)); was == now {
+		return 0, false, nil // the route's key may leave out what changed
+	}
+	if inPlace && b.onKeyChange == config.KeyChangeDeadLetter {
+		return 0, false, refusal(codeKeyChange, b.key[0].source.path, "the update changed the row's key, which was %s, and the route dead-letters that;"+
+			" expected a key that stays, or on_key_change: move", excerpt(m.wasKey, 0))
+	}
+	return was, true, nil
 }
 
 // keyChange refuses a record of a changed primary key.

@@ -85,6 +85,25 @@ func TestAMovedRowConflictsWithBothOfItsKeys(t *testing.T) {
 	}
 }
 
+// Where a key changes within an update, the before image tells the old one.
+func TestAnUpdateOfTheKeyIsAMove(t *testing.T) {
+	t.Parallel()
+	value := func(old string) string { return `{"type":"update","data":` + movedTo + `,"old":` + old + `}` }
+	m := mustNew(t, []config.Route{routed(config.EnvelopeMaxwell, key("id"))})
+	before := conflictOf(t, m, record(null, `{"type":"insert","data":`+testRow+`}`))
+	if moved := conflictOf(t, m, record(null, value(`{"id":7}`))); len(moved) != 3 || moved[1] != before[0] {
+		t.Errorf("conflicts %v, want the key before too: %v", moved, before)
+	}
+	if kept := conflictOf(t, m, record(null, value(`{"email":"x"}`))); len(kept) != 2 {
+		t.Errorf("conflicts %v of a key that stays", kept)
+	}
+	runMapped(t, config.EnvelopeMaxwell, []mapped{
+		{name: "dead letter", edit: onKeyChange(config.KeyChangeDeadLetter, key("id")), key: null, value: value(`{"id":7}`), want: "refuse key_change id", says: []string{`{"id":7}`}},
+		{name: "dead letter, a key that stays", edit: onKeyChange(config.KeyChangeDeadLetter, key("id")), key: null, value: value(`{"email":"x"}`), want: `update id=501 {"email":"a@b.c"}`},
+		{name: "move", edit: key("id"), key: null, value: value(`{"id":7}`), want: `update id=501 {"email":"a@b.c"}`},
+	})
+}
+
 func TestTruncates(t *testing.T) {
 	t.Parallel()
 	on := func(word config.OnTruncate) func(*config.Route) { return func(r *config.Route) { r.OnTruncate = word } }

@@ -114,6 +114,7 @@ func TestParseDerivesDefaultsFromOtherKeys(t *testing.T) {
 		{"debezium tells of a delete before its tombstone", "debezium", ActionCreate, ActionIgnore},
 		{"a flattened delete is a tombstone", "debezium_flat", ActionCreate, ActionDelete},
 		{"a plain delete is a tombstone", "plain", ActionCreate, ActionDelete},
+		{"a changefeed of keys alone is nothing but tombstones", "cockroach", ActionCreate, ActionIgnore},
 		{"a snapshot is what a create is", "plain\n    on_create: ignore", ActionIgnore, ActionDelete},
 		{"what is said is kept", "debezium\n    on_tombstone: delete\n    on_snapshot: ignore", ActionIgnore, ActionDelete},
 	} {
