@@ -137,6 +137,18 @@ func (in *input) members(object int32, names ...string) (at [4]int32, why *model
 	return at, nil
 }
 
+// word returns the text of a member that an envelope must have.
+func (in *input) word(i, root int32, name, shape string) ([]byte, *model.Reason) {
+	if i == 0 {
+		return nil, refusal(codeBadEnvelope, name, "the value has no %s (%s); expected %s", name, in.excerpt(root), shape)
+	}
+	word, ok := in.text(i)
+	if !ok {
+		return nil, refusal(codeOperation, name, "%s is %s (%s); expected a word", name, in.value.nodes[i].kind, in.excerpt(i))
+	}
+	return word, nil
+}
+
 // row returns the node of a row: an object, or noImage where it is null or absent.
 func (in *input) row(i int32, name string) (int32, *model.Reason) {
 	if i == 0 {

@@ -35,7 +35,7 @@ func dialectRoutes() []config.Route {
 // FuzzReaders maps hostile records through every reader: each route has its answer, and what
 // is sent is JSON.
 func FuzzReaders(f *testing.F) {
-	for _, name := range []string{"maxwell", "canal", "sequin", "dms", "cockroach", "mongodb", "cloudevents"} {
+	for _, name := range []string{"maxwell", "canal", "sequin", "dms", "cockroach", "mongodb", "cloudevents", "connect"} {
 		for _, one := range fixtures(f, name) {
 			header, content := "__op", "c"
 			if len(one.Headers) > 1 {

@@ -53,9 +53,8 @@ func canalOf(in *input, root int32) (m canalMessage, why *model.Reason) {
 	if m.names, why = in.member(root, "pkNames"); why != nil {
 		return m, why
 	}
-	var ok bool
-	if m.word, ok = in.text(at[0]); at[0] == 0 || !ok {
-		return m, refusal(codeBadEnvelope, "type", "the value has no type (%s); expected %s", in.excerpt(root), canalShape)
+	if m.word, why = in.word(at[0], root, "type", canalShape); why != nil {
+		return m, why
 	}
 	m.ddl = at[1] != 0 && string(in.value.read(at[1]).raw) == "true"
 	m.data, m.old = at[2], at[3]

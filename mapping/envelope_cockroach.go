@@ -89,22 +89,17 @@ func (f changefeed) change(in *input) (c change, why *model.Reason) {
 	if c.op, why = f.operation(in, c.image, before); why != nil {
 		return c, why
 	}
-	switch c.op {
-	case opDelete:
+	switch {
+	case c.op == opDelete:
 		if c.image = before; before == noImage && f.key != 0 && in.value.nodes[f.key].kind == kindObject {
 			c.image = f.key
 		}
-	case opUpdate:
-		if before != noImage {
-			c.before, c.proven = before, true
-		}
-		fallthrough
-	default:
-		if c.image == noImage {
-			why = refusal(codeBadEnvelope, "after", "after is null and op is %s; expected the row as an object", in.excerpt(f.op))
-		}
+	case c.image == noImage:
+		return c, refusal(codeBadEnvelope, "after", "after is null and op is %s; expected the row as an object", in.excerpt(f.op))
+	case c.op == opUpdate && before != noImage:
+		c.before, c.proven = before, true
 	}
-	return c, why
+	return c, nil
 }
 
 func (f changefeed) operation(in *input, after, before int32) (op, *model.Reason) {

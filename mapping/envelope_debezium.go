@@ -8,9 +8,10 @@ type debezium struct{}
 const (
 	debeziumShape = "a Debezium envelope {before, after, source, op}"
 	debeziumOps   = "c, u, d, r, t or m"
-	// headerEventOp is where Debezium says the operation of an event that is a
-	// CloudEvent: beside the data.
-	headerEventOp = "ce_iodebeziumop"
+	// Where Debezium says the operation, and the connector, of an event that is a CloudEvent:
+	// beside the data.
+	headerEventOp        = "ce_iodebeziumop"
+	headerEventConnector = "ce_iodebeziumconnector"
 )
 
 func (debezium) read(in *input, changes []change) ([]change, *model.Reason) {

@@ -25,9 +25,9 @@ func (maxwell) read(in *input, changes []change) ([]change, *model.Reason) {
 		return changes, why
 	}
 	what, data, old := at[0], at[1], at[2]
-	word, ok := in.text(what)
-	if what == 0 || !ok {
-		return changes, refusal(codeBadEnvelope, "type", "the value has no type (%s); expected %s", in.excerpt(root), maxwellShape)
+	word, why := in.word(what, root, "type", maxwellShape)
+	if why != nil {
+		return changes, why
 	}
 	c := change{op: maxwellOp(word), image: noImage}
 	switch {

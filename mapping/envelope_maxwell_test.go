@@ -27,6 +27,7 @@ func TestMaxwell(t *testing.T) {
 		{name: "schema change", edit: noRow, key: null, value: row("database-create", `"sql":"x"`), want: "refuse not_a_row", says: []string{"schema change"}},
 		{name: "unknown type", key: testKey, value: row("merge", data), want: "refuse operation type", says: []string{`"merge"`, "expected insert"}},
 		{name: "no type", key: testKey, value: testRow, want: "refuse bad_envelope type", says: []string{"no type", "expected a message of Maxwell"}},
+		{name: "type is a number", key: testKey, value: `{"type":5,` + data + `}`, want: "refuse operation type", says: []string{"a number (5)"}},
 		{name: "type twice", key: testKey, value: `{"type":"insert","type":"delete",` + data + `}`, want: "refuse bad_envelope type", says: []string{"twice"}},
 		{name: "no data", key: testKey, value: row("insert", `"data":null`), want: "refuse bad_envelope data", says: []string{"absent or null"}},
 		{name: "data is text", key: testKey, value: row("insert", `"data":"x"`), want: "refuse bad_envelope data", says: []string{"a string"}},

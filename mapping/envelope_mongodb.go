@@ -14,7 +14,9 @@ func (e envelope) isDocument(in *input, operation op) bool {
 		return false
 	}
 	if !is(e.source, kindObject) {
-		return false
+		// A CloudEvent has it beside the data.
+		word, ok := in.header(headerEventConnector)
+		return ok && in.event.known && string(word) == "mongodb"
 	}
 	v, st := in.finder.below(in.value.read(e.source), "connector")
 	return st == found && string(v.raw) == `"mongodb"`

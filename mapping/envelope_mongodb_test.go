@@ -191,6 +191,11 @@ func TestCloudEvents(t *testing.T) {
 	}
 	around(config.EnvelopeDebezium, debeziumEvent("u", "null", testRow), testUpdate)
 	around(config.EnvelopeDebezium, withSchema(debeziumEvent("c", "null", testRow)), testCreate)
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, wrap())})
+	mongo := event(`,"iodebeziumop":"u","iodebeziumconnector":"mongodb","data":{"after":"{\"crm_id\":{\"$numberLong\":\"501\"},\"email\":\"a@b.c\"}"}`)
+	if got := show(mapOne(t, m, record(testKey, mongo))); got != testUpdate {
+		t.Errorf("a document in an event: %s", got)
+	}
 	around(config.EnvelopeDebeziumFlat, strings.Replace(testRow, "{", `{"__op":"u",`, 1), testUpdate)
 	around(config.EnvelopeMaxwell, `{"type":"insert","data":`+testRow+`}`, testCreate)
 	around(config.EnvelopeCanal, `{"type":"INSERT","pkNames":["id"],"data":[`+testRow+`]}`, testCreate)

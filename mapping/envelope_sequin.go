@@ -22,9 +22,9 @@ func (sequin) read(in *input, changes []change) ([]change, *model.Reason) {
 		return changes, why
 	}
 	action, row, before := at[0], at[1], at[2]
-	word, ok := in.text(action)
-	if action == 0 || !ok {
-		return changes, refusal(codeBadEnvelope, "action", "the value has no action (%s); expected %s", in.excerpt(root), sequinShape)
+	word, why := in.word(action, root, "action", sequinShape)
+	if why != nil {
+		return changes, why
 	}
 	c := change{op: sequinOp(word)}
 	if c.op == opByID {
