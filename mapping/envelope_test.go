@@ -123,6 +123,9 @@ func TestDebeziumEnvelopeShapes(t *testing.T) {
 			want: "refuse not_a_row", says: []string{"schema change", "on_no_row"}},
 		{name: "transaction", edit: noRow, key: testKey, value: `{"status":"END","id":"800:1","event_count":2,"data_collections":[]}`,
 			want: "refuse not_a_row", says: []string{"transaction"}},
+		{name: "a row with a column ddl", key: testKey, value: `{"ddl":"x","source":{},"email":"a@b.c"}`, want: "refuse bad_envelope op"},
+		{name: "a row with a status", key: testKey, value: `{"status":"END","id":7,"event_count":1,"data_collections":[]}`, want: "refuse bad_envelope op"},
+		{name: "a row with a time", key: testKey, value: `{"ts_ms":1,"email":"a@b.c"}`, want: "refuse bad_envelope op"},
 		{name: "heartbeat", edit: noRow, key: `{"serverName":"shop"}`, value: `{"ts_ms":1795432479929}`, want: "refuse not_a_row", says: []string{"heartbeat"}},
 	})
 }
@@ -177,6 +180,7 @@ func TestFlatOperations(t *testing.T) {
 			headers: []string{"__op", `{"schema":{"type":"string","optional":true},"payload":"c"}`}, want: testCreate},
 		{name: "null in a JSON header", key: testKey, value: testRow, headers: []string{"__op", `null`}, want: testUpdate},
 		{name: "a JSON header of another kind", key: testKey, value: testRow, headers: []string{"__op", `{"a":1}`}, want: "refuse operation __op"},
+		{name: "a row with a column ddl", key: testKey, value: row(`,"ddl":"x","source":{"connector":"web"}`), want: testUpdate},
 		{name: "columns named op and source", key: testKey, value: row(`,"op":"m","source":"web"`), want: testUpdate},
 		{name: "column source with an object", key: testKey, value: row(`,"op":"m","source":{"a":1}`), want: testUpdate},
 		{name: "array", key: testKey, value: `[]`, want: "refuse bad_envelope"},
