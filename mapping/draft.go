@@ -13,10 +13,17 @@ type draft struct {
 	id        model.Span
 	assoc     model.Span
 	left      leftover
-	conflicts [3]model.Conflict
+	conflicts [4]model.Conflict
 	conflict  int // how many of them
-	// moved marks the write of a row whose source key changed: it had Mapper.wasKey.
-	moved bool
+
+	// Of a route that decides late.
+	space                *model.Space
+	upsert, deleted      bool
+	key, former          model.Span
+	given, match         model.Span
+	insert               model.Span    // what a create writes, where that is more
+	refused              *model.Reason // why it cannot be created
+	firstParent, parents int           // of Mapper.parents
 }
 
 func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
@@ -68,6 +75,10 @@ func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
 			return draft{}, b.skips[opDelete]
 		}
 	}
+	upsert := do == actionUpsert
+	if upsert {
+		do = insertOrUpdate(c.op)
+	}
 	if why := m.locate(b, c.image); why != nil {
 		return draft{}, refused(why)
 	}
@@ -81,7 +92,11 @@ func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
 			return draft{}, b.skipWhen
 		}
 	}
-	d, why := m.compose(b, c, do)
+	compose := m.compose
+	if b.late != nil {
+		compose = m.composeLate
+	}
+	d, why := compose(b, c, do, upsert)
 	if why != nil {
 		return draft{}, refused(why)
 	}
@@ -94,23 +109,39 @@ func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
 	return d, model.Fate{}
 }
 
+// insertOrUpdate is what an upsert is for an operation, as far as the record says it.
+func insertOrUpdate(o op) action {
+	if o == opUpdate {
+		return actionUpdate
+	}
+	return actionCreate
+}
+
 // compose puts a write together. Everything that can refuse it comes before
 // anything is packed.
-func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Reason) {
+func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, why *model.Reason) {
 	d = draft{route: b.route, kind: do.writes()}
 	if d.group, why = m.group(b, c); why != nil {
 		return d, why
 	}
-	if d.conflicts[0], why = m.keyConflict(b, c, &m.key); why != nil {
+	if d.conflicts[0], why = m.keyConflict(b, c); why != nil {
 		return d, why
 	}
 	d.conflict = 1
-	if d.conflicts[1], d.moved, why = m.keyBefore(b, c, d.conflicts[0]); why != nil {
+	was, moved, why := m.keyBefore(b, c, d.conflicts[0])
+	if why != nil {
 		return d, why
-	} else if d.moved {
-		d.conflict = 2
+	}
+	if moved {
+		m.conflict(&d, was)
 	}
 	id, why := m.id(b, c)
+	if upsert {
+		if do = actionCreate; len(id) > 0 || c.partial {
+			do = actionUpdate
+		}
+		d.kind = do.writes()
+	}
 	switch {
 	case why != nil:
 		return d, why
@@ -131,10 +162,7 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 
 // pack puts the texts of a draft into the packer.
 func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) (draft, *model.Reason) {
-	if !m.packed {
-		m.packer.Begin(m.in.record)
-		m.packed = true
-	}
+	m.begin()
 	if do != actionDelete {
 		var why *model.Reason
 		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {

@@ -68,6 +68,21 @@ func TestMongoDB(t *testing.T) {
 	})
 }
 
+// What only changed can be no record of its own.
+func TestAnUpdateThatShowsWhatChangedCreatesNothing(t *testing.T) {
+	t.Parallel()
+	value := `{"op":"u","source":{"connector":"mongodb"},"after":null,"updateDescription":{"updatedFields":"{\"email\":\"a@b.c\"}"}}`
+	upsert := routed(config.EnvelopeDebezium, upserting)
+	if got := show(mapOne(t, mustNew(t, []config.Route{upsert}), record(testKey, value))); got != "refuse no_id crm_id" {
+		t.Errorf("an update without an id: %s", got)
+	}
+	ledgered(&upsert)
+	it := mustNew(t, []config.Route{upsert}).Map(record(testKey, value), nil)[0]
+	if it.Write == nil || it.Write.Identity.Refused == nil || !strings.Contains(it.Write.Identity.Refused.Message, "only what changed") {
+		t.Errorf("%s may be created", show(it))
+	}
+}
+
 func TestExtendedJSONBecomesPlain(t *testing.T) {
 	t.Parallel()
 	for extended, want := range map[string]string{

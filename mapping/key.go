@@ -62,13 +62,20 @@ func (k *recordKey) excerpt() string {
 }
 
 // keyConflict is the source key as a member of a conflict set.
-func (m *Mapper) keyConflict(b *bound, c change, k *recordKey) (model.Conflict, *model.Reason) {
-	key, why := m.sourceKey(append(m.scratch[:0], b.keySpace...), b, c, k)
-	m.scratch = key
+func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason) {
+	key, why := m.keyText(b, c)
 	if why != nil {
 		return 0, why
 	}
 	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
+}
+
+// keyText returns the source key in its canonical form, behind the route's keySpace. It is
+// valid until scratch is used again.
+func (m *Mapper) keyText(b *bound, c change) (key []byte, why *model.Reason) {
+	key, why = m.sourceKey(append(m.scratch[:0], b.keySpace...), b, c, &m.key)
+	m.scratch = key
+	return key, why
 }
 
 // sourceKey appends the canonical source key of a change: the route's fields of it,

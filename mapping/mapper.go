@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
@@ -21,7 +22,7 @@ type Mapper struct {
 	in      input
 	key     recordKey
 	old     recordKey // the record's key before a change of the primary key
-	wasKey  []byte    // the canonical source key that the row of a moved draft had
+	wasKey  []byte    // the canonical source key that the row of a change had, where it changed
 	value   document
 	finder  finder
 	changes []change
@@ -35,6 +36,8 @@ type Mapper struct {
 	packed  bool
 	scratch []byte
 	pending []draft
+	parents []parentDraft // of the drafts that are pending
+	quiet   bool          // what is left out is not counted: it was before
 	// What expressions are evaluated over: the located row of this change.
 	bound     *bound
 	change    change
@@ -69,6 +72,7 @@ type plan struct {
 // bound is a route and what follows from the topic.
 type bound struct {
 	*route
+	space    *model.Space
 	keySpace []byte // before the source key, in its hash
 	idSpace  []byte // before the group and the CRM id, in their hash
 
@@ -79,7 +83,7 @@ type bound struct {
 func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
 	c := &compiled{seed: maphash.MakeSeed()}
 	for _, cr := range routes {
-		r, err := compile(cr)
+		r, err := compile(cr, routes)
 		if err != nil {
 			return nil, err
 		}
@@ -136,10 +140,9 @@ func (m *Mapper) plan(topic string) *plan {
 	named := m.compiled.skipped(topic)
 	for _, r := range m.compiled.routes {
 		if r.topics.take(topic) && (!named || slices.Contains(r.topics.names, topic)) {
+			space := &model.Space{Integration: r.integration, Object: r.object, Name: cmp.Or(r.space, topic)}
 			p.routes = append(p.routes, bound{
-				route:    r,
-				keySpace: append(prefixed(r.integration, r.object, topic), "key"...),
-				idSpace:  append(prefixed(r.integration, r.object), "id"...),
+				route: r, space: space, keySpace: keySpace(space), idSpace: append(prefixed(r.integration, r.object), "id"...),
 			})
 		}
 	}
@@ -181,7 +184,7 @@ func unrouted(r *model.Record, p *plan) model.Item {
 
 // open decodes a record.
 func (m *Mapper) open(r *model.Record, p *plan) {
-	m.pending, m.packed, m.readBy = m.pending[:0], false, nil
+	m.pending, m.parents, m.packed, m.readBy = m.pending[:0], m.parents[:0], false, nil
 	m.key.decode(r.Key, &p.keySchemas)
 	m.in.record, m.in.payload, m.in.null, m.unvalued = r, 0, r.Value == nil, nil
 	if m.in.null {
@@ -245,15 +248,13 @@ func (m *Mapper) close(items []model.Item) {
 	switch len(m.pending) {
 	case 0:
 	case 1:
-		single := new(model.Single)
-		m.pending[0].fill(&single.Write, m.packer.Finish(r, &single.Kept), &single.Kept)
-		items[m.pending[0].item].Write = &single.Write
+		items[m.pending[0].item].Write = m.single(&m.pending[0], r)
 	default:
 		kept := new(model.Kept)
 		text := m.packer.Finish(r, kept)
 		writes := make([]model.Write, len(m.pending))
 		for i := range m.pending {
-			m.pending[i].fill(&writes[i], text, kept)
+			m.fill(&m.pending[i], &writes[i], text, kept)
 			items[m.pending[i].item].Write = &writes[i]
 		}
 	}
@@ -264,4 +265,25 @@ func (m *Mapper) close(items []model.Item) {
 	m.in.inner.text = recycled(m.in.inner.text)
 	m.finder.reset()
 	m.scratch, m.wasKey = recycled(m.scratch), recycled(m.wasKey)
+}
+
+// single makes the one write of a record, in one allocation with its record.
+func (m *Mapper) single(d *draft, r *model.Record) *model.Write {
+	if d.route.late == nil {
+		single := new(model.Single)
+		d.fill(&single.Write, m.packer.Finish(r, &single.Kept), &single.Kept)
+		return &single.Write
+	}
+	single := new(model.LateSingle)
+	text := m.packer.Finish(r, &single.Kept)
+	d.fill(&single.Write, text, &single.Kept)
+	d.identity(&single.Write, &single.Identity, text, m.parents[d.firstParent:])
+	return &single.Write
+}
+
+func (m *Mapper) fill(d *draft, w *model.Write, text model.Text, kept *model.Kept) {
+	d.fill(w, text, kept)
+	if d.route.late != nil {
+		d.identity(w, new(model.Identity), text, m.parents[d.firstParent:])
+	}
 }

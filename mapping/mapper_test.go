@@ -125,7 +125,7 @@ func TestNewRefusesWhatCannotRun(t *testing.T) {
 		{"format", func(r *config.Route) { r.Format = "xml" }, `format: "xml"`},
 		{"envelope", func(r *config.Route) { r.Envelope = "x" }, `envelope: "x"`},
 		{"operation", func(r *config.Route) { r.Envelope, r.Operation.Value = config.EnvelopePlain, "x" }, `operation.value: "x"`},
-		{"upsert", func(r *config.Route) { r.OnCreate = config.ActionUpsert }, `on_create: "upsert"`},
+		{"upsert on delete", func(r *config.Route) { r.OnDelete.Action = config.ActionUpsert }, `on_delete: "upsert"`},
 		{"delete on update", func(r *config.Route) { r.OnUpdate = config.ActionDelete }, `on_update: "delete"`},
 		{"create on delete", func(r *config.Route) { r.OnDelete.Action = config.ActionCreate }, `on_delete: "create"`},
 		{"update on tombstone", func(r *config.Route) { r.OnTombstone = config.ActionUpdate }, `on_tombstone: "update"`},

@@ -104,6 +104,42 @@ func TestAnUpdateOfTheKeyIsAMove(t *testing.T) {
 	})
 }
 
+// The ledger knows the record of a moved row by the key that the row had.
+func TestAMovedRowTellsTheLedgerItsFormerKey(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		route  config.Route
+		record *model.Record
+		former string
+	}{
+		"Debezium":               {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), testKey},
+		"Debezium, route's key":  {routed(config.EnvelopeDebezium, key("id")), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", withSchema(testKey)), testKey},
+		"Debezium, recreate":     {routed(config.EnvelopeDebezium, onKeyChange(config.KeyChangeRecreate)), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), ""},
+		"Debezium, no change":    {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo)), ""},
+		"flattened":              {routed(config.EnvelopeDebeziumFlat), record(newKey, movedTo, "__debezium.oldkey", testKey), testKey},
+		"Maxwell":                {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"id":7}}`), testKey},
+		"Maxwell, another field": {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"email":"x"}}`), ""},
+	} {
+		ledgered(&c.route)
+		upserting(&c.route)
+		it := mustNew(t, []config.Route{c.route}).Map(c.record, nil)[0]
+		if it.Write == nil {
+			t.Fatalf("%s: %s", name, show(it))
+		}
+		n := it.Write.Identity
+		if n.Key != newKey || n.Former != c.former {
+			t.Errorf("%s: key %s and former %q, want %s and %q", name, n.Key, n.Former, newKey, c.former)
+		}
+		want := model.Create
+		if c.former != "" || name == "Maxwell, another field" {
+			want = model.Update
+		}
+		if it.Write.Want != want {
+			t.Errorf("%s: %v, want %v", name, it.Write.Want, want)
+		}
+	}
+}
+
 func TestTruncates(t *testing.T) {
 	t.Parallel()
 	on := func(word config.OnTruncate) func(*config.Route) { return func(r *config.Route) { r.OnTruncate = word } }

@@ -24,7 +24,9 @@ type route struct {
 	groupHeader                string
 
 	key    []keyField // sorted by name; empty: the whole record key
+	space  string     // the identity space; empty: the topic
 	id     *source    // nil: rows carry no id
+	late   *late      // nil: what a write is is decided here
 	fields []field
 	set    []field // with actionSet
 	assoc  []byte
@@ -59,7 +61,8 @@ const (
 	actionCreate
 	actionUpdate
 	actionDelete
-	actionSet // an update of fixed fields in place of a delete
+	actionSet    // an update of fixed fields in place of a delete
+	actionUpsert // an update of what is known to be there, else a create
 )
 
 // source is a path into the row: the columns to try, longest name first.
@@ -77,6 +80,7 @@ type try struct {
 
 // keyField is one field of the source key.
 type keyField struct {
+	name   string
 	quoted []byte // its name as JSON
 	source *source
 }
@@ -92,13 +96,13 @@ type field struct {
 	copied   bool // nothing is asked of the field but its source
 }
 
-func compile(c config.Route) (*route, error) {
+func compile(c config.Route, all []config.Route) (*route, error) {
 	r := &route{
 		name: c.Name, item: model.NameOf(c.Name, 0),
 		integration: c.To.Integration, object: c.To.Object,
 		group: c.To.Group.Value, groupHeader: c.To.Group.Header,
-		beforeFull: c.Before == config.BeforeFull,
-		nulls:      c.Nulls, onChange: c.Update == config.UpdateChanged,
+		space: c.IdentitySpace, beforeFull: c.Before == config.BeforeFull,
+		nulls: c.Nulls, onChange: c.Update == config.UpdateChanged,
 		skipWhen: model.Skip(c.Name + ".when"), skipNulls: model.Skip(c.Name + ".nulls"),
 		columns: make(map[string]int32),
 	}
@@ -108,6 +112,9 @@ func compile(c config.Route) (*route, error) {
 		if err := step(c); err != nil {
 			return nil, fmt.Errorf("route %q: %w", c.Name, err)
 		}
+	}
+	if err := r.compileLate(c, all); err != nil {
+		return nil, fmt.Errorf("route %q: %w", c.Name, err)
 	}
 	return r, nil
 }
@@ -127,7 +134,7 @@ func (r *route) compileInput(c config.Route) (err error) {
 }
 
 func (r *route) compileActions(c config.Route) error {
-	rows := []config.Action{config.ActionCreate, config.ActionUpdate, config.ActionIgnore}
+	rows := []config.Action{config.ActionCreate, config.ActionUpdate, config.ActionUpsert, config.ActionIgnore}
 	gone := []config.Action{config.ActionDelete, config.ActionIgnore}
 	for _, a := range []struct {
 		key    string
@@ -156,6 +163,8 @@ func (r *route) compileActions(c config.Route) error {
 			r.actions[a.op] = actionUpdate
 		case config.ActionDelete:
 			r.actions[a.op] = actionDelete
+		case config.ActionUpsert:
+			r.actions[a.op] = actionUpsert
 		}
 	}
 	return nil
@@ -177,7 +186,7 @@ func (r *route) compileIdentity(c config.Route) error {
 		if err != nil {
 			return fmt.Errorf("key: %q: %w", name, err)
 		}
-		r.key = append(r.key, keyField{quoted: quoted, source: r.source(name)})
+		r.key = append(r.key, keyField{name: name, quoted: quoted, source: r.source(name)})
 	}
 	return nil
 }
@@ -205,6 +214,9 @@ func (r *route) fieldList(list []config.Field, key string, counters map[string]*
 			return nil, fmt.Errorf("%s: \"id\" is the CRM's own id and no field; say where it is found with id: {field: ...}", key)
 		}
 		seen[c.To] = true
+		if c.IDOf != nil {
+			continue // compileLate
+		}
 		f := field{to: c.To, prefix: append(quoted, ':')}
 		if c.HasValue {
 			if !jsontext.Value(c.Value).IsValid() {

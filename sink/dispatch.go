@@ -16,11 +16,14 @@ func (s *Sink) pump() {
 		return // keepTime looks again when the lease is renewed
 	}
 	now := time.Now()
+	s.identity.carryOn(now)
 	for b := s.sched.Next(now); b != nil; b = s.sched.Next(now) {
-		for _, e := range b.Entries {
-			s.inFlight[e] = &flight{batch: b, sent: now}
+		flights := make([]flight, len(b.Entries))
+		for i, e := range b.Entries {
+			flights[i] = flight{batch: b, sent: now, epoch: s.parts[e.Write.Source.TopicPartition].epoch}
+			s.inFlight[e] = &flights[i]
 		}
-		s.requests.Go(func() { s.request(b) })
+		s.requests.Go(func() { s.request(b, flights) })
 	}
 	if s.sched.WantsDurable() {
 		s.commits.soon()
@@ -40,6 +43,9 @@ func (s *Sink) keepTime(ctx context.Context) {
 		at, some := s.sched.Wake()
 		if s.closed || !s.kafka.LeaseValid() {
 			some = false // nothing may go, however long it is due: the lease's return wakes us
+		}
+		if due, waits := s.identity.wake(); waits && (!some || due.Before(at)) {
+			at, some = due, true
 		}
 		if look := time.Now().Add(2 * shareInterval); s.shares.active() && (!some || look.Before(at)) {
 			at, some = look, true
@@ -66,13 +72,11 @@ func (s *Sink) keepTime(ctx context.Context) {
 }
 
 // request sends a batch and works its answer in.
-func (s *Sink) request(b *batching.Batch) {
+func (s *Sink) request(b *batching.Batch, flights []flight) {
 	ctx := s.requestCtx
-	if s.options.Announce != nil {
-		if err := s.options.Announce(ctx, b); err != nil {
-			s.unsent(b, err)
-			return
-		}
+	if err := s.identity.announce(ctx, b, flights); err != nil {
+		s.unsent(b, err)
+		return
 	}
 	route := s.routeOf(b)
 	r := &ampersand.Request{

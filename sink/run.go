@@ -26,8 +26,16 @@ func (s *Sink) Run(ctx context.Context) error {
 
 	s.letters = newLetters(s)
 	s.commits = newCommitter(s)
+	closeLedger, err := s.openLedger(intake, work)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	client, err := kafka.Open(intake, s.kafkaOptions())
 	if err != nil {
+		closeLedger(work)
 		if ctx.Err() != nil {
 			return nil // asked to stop before anything was read
 		}
@@ -50,6 +58,9 @@ func (s *Sink) Run(ctx context.Context) error {
 	s.log.Info().AnErr("cause", context.Cause(intake)).Msg("stopping: draining what was taken in")
 
 	s.drain(work)
+	flush, cancel := context.WithTimeout(work, flushTimeout)
+	closeLedger(flush)
+	cancel()
 	stopWork()
 	background.Wait()
 	client.Close()
@@ -61,6 +72,10 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 	return context.Cause(intake)
 }
+
+// flushTimeout is how long what was written down last may take to be acknowledged: ends of
+// announcements, which a later reader would take for open otherwise.
+const flushTimeout = 5 * time.Second
 
 // begin notes when the run began: the status may be asked for before it.
 func (s *Sink) begin() {
@@ -92,7 +107,7 @@ func (s *Sink) kafkaOptions() kafka.Options {
 	}
 	return kafka.Options{
 		Config: s.config.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
-		Ours:       []string{kafka.OwnPattern(s.config.DeadLetter.Topic)},
+		Ours:       []string{kafka.OwnPattern(s.config.DeadLetter.Topic), kafka.OwnPattern(ledgerTopic(s.config))},
 		FetchAhead: s.memory.fetchAhead(),
 		Dial:       s.options.Dial, Log: s.log, Group: assignments{s}, Fault: s.fault.set,
 	}
@@ -123,7 +138,7 @@ func (s *Sink) drain(work context.Context) {
 	s.mu.Unlock()
 	s.cancelRequest(errStopped)
 	s.requests.Wait()
-	if !s.await(deadline, func() bool { return s.letters.empty() }) {
+	if !s.await(deadline, func() bool { return s.letters.empty() && len(s.identity.writing) == 0 }) {
 		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
 	}
 	s.commits.final(deadline)

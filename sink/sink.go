@@ -38,13 +38,6 @@ type Options struct {
 	Rand rand.Source
 	// UntilEnd ends the run at the end offsets seen at its start.
 	UntilEnd bool
-	// Announce is called between choosing a batch and sending it. The batch is not
-	// sent until it returns nil.
-	Announce func(context.Context, *batching.Batch) error
-	// Barrier is called for a partition before its first record is worked in.
-	Barrier func(context.Context, model.TopicPartition) error
-	// Resolve decides a write's type and id when its keys are free (batching.Config).
-	Resolve func(*batching.Entry) bool
 }
 
 // Sink runs once: make another one to run again.
@@ -74,6 +67,7 @@ type Sink struct {
 	floods   floods
 	totals   Totals
 	inFlight map[*batching.Entry]*flight
+	identity *identities
 	changed  chan struct{} // closed and replaced whenever a write is settled
 	stopping bool          // draining: nothing new is taken in
 	closed   bool          // the drain is over: nothing is sent any more
@@ -120,9 +114,10 @@ func New(o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.identity = newIdentities(s)
 	s.sched = batching.New(batching.Config{
 		Settings: laneSettings(o.Config.Routes), Requests: o.Config.Limits.Requests,
-		NewBackoff: s.newBackoff, Patience: o.Config.Retry.Patience, Resolve: o.Resolve,
+		NewBackoff: s.newBackoff, Patience: o.Config.Retry.Patience, Resolve: s.identity.resolve,
 	})
 	return s, nil
 }

@@ -87,6 +87,7 @@ func (a *app) root() *cobra.Command {
 	for _, c := range root.Commands() {
 		c.Args = noArgs
 	}
+	root.AddCommand(a.ledger())
 	return root
 }
 

@@ -160,10 +160,14 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, w where) {
 		d.operation(n, target, w)
 	case *ID:
 		d.id(n, target, w)
+	case *[]Match:
+		d.match(n, target, w)
+	case *[]KeyPart:
+		d.keyParts(n, target, w)
 	case *[]Field:
 		d.fields(n, target, w)
 	case *[]byte:
-		*target, _ = d.constant(n, w)
+		*target = d.constant(n, w)
 	case *Associations:
 		d.associations(n, target, w)
 	case *OnDelete:
@@ -267,5 +271,6 @@ func (d *decoder) finish(cfg *Config) {
 				r.OnTombstone = ActionIgnore
 			}
 		}
+		r.deriveIdentity()
 	}
 }

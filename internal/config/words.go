@@ -40,6 +40,20 @@ type (
 	OnNoRow string
 	// OnKeyChange is what happens when the primary key of a row changed.
 	OnKeyChange string
+	// IDWay is a way to find the CRM id of a row.
+	IDWay string
+	// OnSeveral is what happens when a search finds several records.
+	OnSeveral string
+	// OnUnknownDelete is what happens to a delete of a row that no record is known of.
+	OnUnknownDelete string
+	// OnConflict is what happens when the CRM refuses a create and names the record that is there.
+	OnConflict string
+	// OnGone is what happens when the record that is to be updated is not there any more.
+	OnGone string
+	// OnGroupChange is what happens when a row changes its group.
+	OnGroupChange string
+	// OnMissingParent is what happens to a row whose parent has no CRM id.
+	OnMissingParent string
 	// FloodAction is what happens to writes that are refused in a flood.
 	FloodAction string
 )
@@ -92,7 +106,31 @@ const (
 	ActionUpdate Action = "update"
 	ActionDelete Action = "delete"
 	ActionIgnore Action = "ignore"
-	ActionUpsert Action = "upsert" // known, and refused until identity lands
+	ActionUpsert Action = "upsert"
+
+	IDField  IDWay = "field"
+	IDLedger IDWay = "ledger"
+	IDMatch  IDWay = "match"
+
+	SeveralDeadLetter OnSeveral = "dead_letter"
+	SeveralFirst      OnSeveral = "first"
+
+	UnknownDeleteIgnore     OnUnknownDelete = "ignore"
+	UnknownDeleteDeadLetter OnUnknownDelete = "dead_letter"
+
+	ConflictDeadLetter OnConflict = "dead_letter"
+	ConflictUpdate     OnConflict = "update"
+
+	GoneDeadLetter OnGone = "dead_letter"
+	GoneRecreate   OnGone = "recreate"
+	GoneIgnore     OnGone = "ignore"
+
+	GroupChangeDeadLetter OnGroupChange = "dead_letter"
+	GroupChangeMove       OnGroupChange = "move"
+
+	MissingParentWait       OnMissingParent = "wait"
+	MissingParentOmit       OnMissingParent = "omit"
+	MissingParentDeadLetter OnMissingParent = "dead_letter"
 
 	BeforeKeys Before = "keys"
 	BeforeFull Before = "full"

@@ -30,6 +30,9 @@ func (a *api) answer(process string, f fault, typ string, rows []row) answered {
 	a.trace.add("api: %s of %d from %s: %s", typ, len(rows), process, orFine(f))
 	verdicts := make([]verdict, len(rows))
 	a.judge(f, rows, verdicts)
+	if a.crm != nil {
+		a.crm.take(typ, rows, verdicts)
+	}
 	for i, r := range rows {
 		v := verdicts[i]
 		a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: v.answer, Applied: v.applied})
@@ -131,7 +134,7 @@ func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) strin
 			entries[i].Errors = []any{map[string]any{"statusCode": v.code, "message": v.code}}
 			continue
 		}
-		id, _ := r.fields["id"].(string)
+		id := r.id
 		if id == "" {
 			a.ids++
 			id = fmt.Sprint("crm-", a.ids)
@@ -160,6 +163,13 @@ func (a *api) late(process, typ string, rows []row) func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.trace.add("api: %s of %d from %s is applied after it was given up", typ, len(rows), process)
+		if a.crm != nil {
+			verdicts := make([]verdict, len(rows))
+			for i := range rows {
+				verdicts[i].applied = !rows[i].guilty
+			}
+			a.crm.take(typ, rows, verdicts)
+		}
 		for _, r := range rows {
 			if !r.guilty {
 				a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: audit.Lost, Applied: true, Late: true})

@@ -105,6 +105,9 @@ func (c *Client) beginAnew(ctx context.Context) error {
 	}
 	c.options.Group.Lost(ps)
 	c.options.Group.Assigned(ps)
+	if err := c.options.Group.Barrier(ctx, ps); err != nil {
+		return err
+	}
 	set := make(map[string]map[int32]kgo.EpochOffset)
 	for _, p := range ps {
 		at := kgo.EpochOffset{Epoch: -1}
@@ -133,8 +136,16 @@ func (c *Client) beginAnew(ctx context.Context) error {
 
 // fetched hands out the committed offsets of new partitions, with the metadata
 // of their commits.
-func (c *Client) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+func (c *Client) fetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	<-c.ready
+	var ps []model.TopicPartition
+	metadataOf(resp, func(p model.TopicPartition, _ int64, _ string) { ps = append(ps, p) })
+	if len(ps) == 0 {
+		return nil
+	}
+	if err := c.options.Group.Barrier(ctx, ps); err != nil {
+		return err
+	}
 	metadataOf(resp, c.options.Group.Positioned)
 	return nil
 }

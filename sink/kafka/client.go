@@ -30,6 +30,9 @@ const RebalanceTimeout = 60 * time.Second
 type Group interface {
 	// Assigned: partitions join. Their first records come after Positioned.
 	Assigned(partitions []model.TopicPartition)
+	// Barrier: partitions that have joined are about to be read. It returns when whatever must
+	// be known before that is known; the context ends when they leave again.
+	Barrier(ctx context.Context, partitions []model.TopicPartition) error
 	// Positioned: the partition is read from this offset on (-1: unknown yet); metadata is
 	// that of the commit that said so.
 	Positioned(p model.TopicPartition, committed int64, metadata string)
@@ -249,6 +252,10 @@ func (c *Client) Pause(ps []model.TopicPartition) { c.kgo.PauseFetchPartitions(b
 
 // Resume is the opposite of Pause.
 func (c *Client) Resume(ps []model.TopicPartition) { c.kgo.ResumeFetchPartitions(byTopic(ps)) }
+
+// Confirm returns once the coordinator has confirmed, in answer to a request that was sent after
+// the call, that this member is one of the group: until then nobody else was given its partitions.
+func (c *Client) Confirm(ctx context.Context) error { return c.lease.confirm(ctx, c.kgo) }
 
 // Purge makes the client forget topics that were deleted, so that they are
 // found anew when they come back.
