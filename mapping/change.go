@@ -44,9 +44,15 @@ type change struct {
 	partial bool
 	// rekeyed says that the event is part of a change of the row's primary key.
 	rekeyed rekeyed
-	// key is the source key as canonical JSON where it is not the record's; unkeyed
-	// says why the record's key is not the key of this row. Both may be empty.
-	key     []byte
+	// ownKey is the number, from 1, of what input.keys says of the row's source key; 0:
+	// it is the record's. A change holds no pointers: it is copied often.
+	ownKey int32
+}
+
+// ownKey is the source key of a row as canonical JSON, or why nothing tells it: the
+// record's key is not the row's.
+type ownKey struct {
+	text    []byte
 	unkeyed string
 }
 
@@ -64,6 +70,13 @@ type input struct {
 	whole content // what was decoded, for the next reader
 	event event   // the CloudEvent around the data
 	inner inner
+	keys  []ownKey // of changes
+}
+
+// addKey notes the source key of a row for its change.
+func (in *input) addKey(k ownKey) int32 {
+	in.keys = append(in.keys, k)
+	return int32(len(in.keys))
 }
 
 // content is a document and where its data stands.
@@ -83,6 +96,8 @@ type inner struct {
 // rewind makes the input what was decoded, whatever a reader made of it.
 func (in *input) rewind() {
 	in.value, in.payload, in.null, in.event = in.whole.value, in.whole.payload, in.whole.null, event{}
+	clear(in.keys)
+	in.keys = in.keys[:0]
 }
 
 // descend makes a text from inside of the value the document that is read. It

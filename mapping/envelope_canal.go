@@ -125,16 +125,19 @@ func (m canalMessage) keys(in *input, changes []change) *model.Reason {
 	}
 	if names == 0 {
 		if len(changes) > 1 {
+			several := in.addKey(ownKey{unkeyed: "the message holds several rows and no pkNames, so that its key is not theirs"})
 			for i := range changes {
-				changes[i].unkeyed = "the message holds several rows and no pkNames, so that its key is not theirs"
+				changes[i].ownKey = several
 			}
 		}
 		return nil
 	}
 	for i := range changes {
-		if changes[i].key, why = in.keyOf(changes[i].image, names); why != nil {
+		text, why := in.keyOf(changes[i].image, names)
+		if why != nil {
 			return why
 		}
+		changes[i].ownKey = in.addKey(ownKey{text: text})
 	}
 	return nil
 }

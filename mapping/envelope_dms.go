@@ -35,7 +35,10 @@ func (dms) read(in *input, changes []change) ([]change, *model.Reason) {
 		}
 		return changes, in.notARow("a control record", root)
 	}
-	c := change{op: dmsOp(m.operation), unkeyed: m.unkeyed}
+	c := change{op: dmsOp(m.operation)}
+	if m.unkeyed != "" {
+		c.ownKey = in.addKey(ownKey{unkeyed: m.unkeyed})
+	}
 	if c.op == opByID {
 		return changes, refusal(codeOperation, "metadata.operation", "the operation is %s; expected load, insert, update or delete", excerpt(m.operation, 0))
 	}

@@ -84,10 +84,12 @@ func (m *Mapper) sourceKey(key []byte, b *bound, c change, k *recordKey) ([]byte
 	switch {
 	case len(b.key) > 0:
 		return m.appendKeyFields(key, b, c, k, false)
-	case c.unkeyed != "":
-		return key, refusal(codeNoKey, "", "%s; expected key: [...] with fields of the row", c.unkeyed)
-	case c.key != nil:
-		return append(key, c.key...), nil
+	case c.ownKey != 0:
+		own := &m.in.keys[c.ownKey-1]
+		if own.unkeyed != "" {
+			return key, refusal(codeNoKey, "", "%s; expected key: [...] with fields of the row", own.unkeyed)
+		}
+		return append(key, own.text...), nil
 	}
 	return k.appendWhole(key, b.placeholders)
 }
