@@ -77,6 +77,26 @@ func TestFaultsOfSearchesLeaveWritesAlone(t *testing.T) {
 	}
 }
 
+// TestAFaultThatCannotHappenToARequestLeavesItToTheNextOne in either direction.
+func TestAFaultThatCannotHappenToARequestLeavesItToTheNextOne(t *testing.T) {
+	t.Parallel()
+	s := server(t, sandbox.Options{Faults: sandbox.Faults{{Do: sandbox.DoShort, Count: 1}, {Do: sandbox.DoResult, Count: 1}, {Do: sandbox.DoStatus, Status: 503}}})
+	body := filters("contact", "email", `"a@b.co"`)
+	for _, want := range []int{200, 503} {
+		if a := look(t, s.Transport(), "http://sandbox", "?groupRef=g", body); a.status != want {
+			t.Errorf("a search: %d, not %d", a.status, want)
+		}
+	}
+	for _, want := range []int{200, 503} {
+		if a := direct(t, s, "contact", one); a.status != want {
+			t.Errorf("a write: %d, not %d", a.status, want)
+		}
+	}
+	if got := s.Stats().Faults; got["short"] != 1 || got["result"] != 1 || got["503"] != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestAHungSearchEndsWithTheServer and is listed without a status.
 func TestAHungSearchEndsWithTheServer(t *testing.T) {
 	t.Parallel()

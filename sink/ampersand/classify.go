@@ -15,7 +15,7 @@ type answer struct {
 	status int // 0: no answer
 	search bool
 	sent   bool
-	large  bool // it was larger than MaxAnswer, and is cut there
+	large  bool // it came after the request, was larger than MaxAnswer, and is cut there
 	// lost says why there is no answer to judge (a code); empty when there is one.
 	lost    string
 	message string // of lost

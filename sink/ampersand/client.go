@@ -154,7 +154,7 @@ func (x *exchange) do(ctx context.Context) *answer {
 		err = x.receive(resp)
 	}
 	sent, refused := x.gate.close()
-	x.a.sent = sent.some
+	x.a.sent, x.a.large = sent.some, x.a.large && sent.all
 	switch {
 	case x.a.status == 0 && refused != nil:
 		x.a.lost, x.a.message = CodeNotReleased, x.tidy.message(refused.Error())

@@ -135,6 +135,13 @@ func TestAPageThatIsTooLargeHasSeveralMatches(t *testing.T) {
 		}
 		api.Close()
 	}
+	early := transport(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(filled(several)))}, nil
+	})
+	cl := searchClient(t, "http://api.example", func(o *Options) { o.MaxAnswer, o.Transport = smallLimit, early })
+	if m := cl.Search(t.Context(), ann()); m.Kind != SearchAgain || m.IDs != nil {
+		t.Errorf("ahead of its search: %+v", m)
+	}
 }
 
 // TestHostileAnswersToSearchesCostBoundedMemory. Not parallel: it counts the bytes of the

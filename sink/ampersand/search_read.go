@@ -80,11 +80,10 @@ func (p *parser) matchID(to *string) error {
 		return err
 	}
 	var id string
-	switch k := raw.Kind(); {
-	case len(raw) > maxQuotedID:
-	case k == '"':
+	switch raw.Kind() {
+	case '"':
 		id = unquote(raw)
-	case k == '0':
+	case '0':
 		id = string(raw)
 	}
 	if !p.usable(id, raw.Kind() == '0') || *to != "" && *to != id {
@@ -93,9 +92,6 @@ func (p *parser) matchID(to *string) error {
 	*to = id
 	return nil
 }
-
-// maxQuotedID is the longest JSON text of an id, each of whose characters is escaped.
-const maxQuotedID = maxID*len(`\u0000`) + len(`""`)
 
 func (p *parser) usable(id string, number bool) bool {
 	if id == "" || len(id) > maxID || !utf8.ValidString(id) || p.tidy.redact(id) != id {

@@ -208,6 +208,7 @@ func TestWhatAnAnswerToASearchMeans(t *testing.T) {
 		"400, a slow query":              {problem(`"causes":["QUERY_TIMEOUT: m"]`).as(400), "again QUERY_TIMEOUT"},
 		"400, too many":                  {problem(`"detail":"RATE_LIMITS"`).as(400), "again RATE_LIMITS"},
 		"422":                            {problem(`"detail":"no"`).as(422), "refused bad_request"},
+		"422, a quota":                   {problem(`"causes":["REQUEST_LIMIT_EXCEEDED: m"]`).as(422), "again hold destination quota"},
 		"413":                            {html("too large").as(413), "refused too_large"},
 		"500 that is final":              {problem(`"retryable":false`).as(500), "refused not_retryable"},
 		"502 that is final":              {text("x").as(502).with("X-Amp-Retryable", "false"), "refused not_retryable"},
