@@ -230,6 +230,22 @@ func (m *Mapper) addKey(d *draft, b *bound, c change) *model.Reason {
 	}
 	m.begin()
 	d.key = m.packer.Append(append(m.packer.Buffer(), text...))
+	return m.addFormer(d, b, c)
+}
+
+// addFormer packs the source key that the row had, where that changed: the ledger knows its
+// record by that one.
+func (m *Mapper) addFormer(d *draft, b *bound, c change) *model.Reason {
+	was, moved, why := m.keyBefore(b, c, d.conflicts[0])
+	if why != nil || !moved {
+		return why
+	}
+	if len(m.wasKey) > maxKey {
+		return refusal(codeNoKey, "", "the source key before the change has %d bytes (%s); expected at most %d, which the ledger keeps of each row",
+			len(m.wasKey), excerpt(m.wasKey, 0), maxKey)
+	}
+	m.conflict(d, was)
+	d.former = m.packer.Append(append(m.packer.Buffer(), m.wasKey...))
 	return nil
 }
 
@@ -370,6 +386,11 @@ func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *mode
 		return d, why
 	}
 	d.left = leftFields
+	if c.partial {
+		d.refused = refusal(codeNoFields, "", "the row has to be created, and the update shows only what changed of it;"+
+			" expected the whole document (capture.mode: change_streams_update_full)")
+		return d, nil
+	}
 	if do != actionUpdate || !b.late.twofold || !d.upsert && !b.late.recreates() {
 		return d, nil
 	}
@@ -387,7 +408,7 @@ func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *mode
 func (d *draft) identity(w *model.Write, n *model.Identity, text model.Text, parents []parentDraft) {
 	w.Identity, w.Type, w.Associations = n, model.Undecided, ""
 	*n = model.Identity{
-		Rules: d.route.late.rules, Space: d.space, Key: text.At(d.key), Given: text.At(d.given), Group: d.group,
+		Rules: d.route.late.rules, Space: d.space, Key: text.At(d.key), Former: text.At(d.former), Given: text.At(d.given), Group: d.group,
 		Match: text.At(d.match), Upsert: d.upsert, Deleted: d.deleted, Update: text.At(d.fields), Insert: text.At(d.insert), Refused: d.refused,
 		Associations: text.At(d.assoc),
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"slices"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -20,11 +21,14 @@ type Mapper struct {
 	// What follows belongs to the record that is being mapped.
 	in      input
 	key     recordKey
+	old     recordKey // the record's key before a change of the primary key
+	wasKey  []byte    // the canonical source key that the row of a change had, where it changed
 	value   document
 	finder  finder
 	changes []change
 	readBy  reader
 	unread  *model.Reason // why readBy refused the record
+	entered int           // the nodes of the value when it was read
 	at      []int32       // per column of the route: its node, 0 absent, -1 duplicate
 	was     []int32       // the same of the row before the update
 	types   []*typ        // per slot of the route: what the schema says; nil: no schema
@@ -98,7 +102,7 @@ func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
 
 func newMapper(c *compiled) *Mapper {
 	m := &Mapper{compiled: c, plans: make(map[string]*plan), groups: make(map[string]string), at: make([]int32, c.columns), was: make([]int32, c.columns)}
-	m.in.value, m.in.finder = &m.value, &m.finder
+	m.in.key, m.in.finder = &m.key, &m.finder
 	return m
 }
 
@@ -119,6 +123,8 @@ func (m *Mapper) Map(r *model.Record, items []model.Item) []model.Item {
 		return append(items, unrouted(r, p))
 	}
 	m.open(r, p)
+	m.in.whole = content{&m.value, m.in.payload, m.in.null}
+	m.in.rewind()
 	for i := range p.routes {
 		items = m.take(&p.routes[i], p, items)
 	}
@@ -131,8 +137,9 @@ func (m *Mapper) plan(topic string) *plan {
 		return p
 	}
 	p := new(plan)
+	named := m.compiled.skipped(topic)
 	for _, r := range m.compiled.routes {
-		if r.topics.take(topic) {
+		if r.topics.take(topic) && (!named || slices.Contains(r.topics.names, topic)) {
 			space := &model.Space{Integration: r.integration, Object: r.object, Name: cmp.Or(r.space, topic)}
 			p.routes = append(p.routes, bound{
 				route: r, space: space, keySpace: keySpace(space), idSpace: append(prefixed(r.integration, r.object), "id"...),
@@ -147,6 +154,12 @@ func (m *Mapper) plan(topic string) *plan {
 	}
 	m.plans[topic] = p
 	return p
+}
+
+// skipped reports whether a skip rule names the topic: then no pattern of a route
+// takes it, only a route that names it too.
+func (c *compiled) skipped(topic string) bool {
+	return slices.ContainsFunc(c.skip, func(s skipRule) bool { return slices.Contains(s.topics.names, topic) })
 }
 
 // prefixed joins strings so that no two lists read the same.
@@ -184,8 +197,7 @@ func (m *Mapper) open(r *model.Record, p *plan) {
 	}
 	m.in.payload = m.value.payload()
 	if !m.value.learn(m.in.payload) {
-		m.unvalued = refusal(codeBadSchema, "", "the schema part of the value (%s) cannot be read; expected a schema of Kafka Connect",
-			excerpt(m.value.read(m.value.find(0, "schema")).raw, 0))
+		m.unvalued = badSchema(&m.value, "")
 		return
 	}
 	m.in.null = m.value.nodes[m.in.payload].kind == kindNull
@@ -200,13 +212,17 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 	}
 	m.finder.placeholders = b.placeholders
 	if m.readBy != b.reader {
+		if m.readBy != nil {
+			m.in.rewind()
+		}
 		m.readBy = b.reader
 		m.changes, m.unread = b.reader.read(&m.in, m.changes[:0])
+		m.entered = len(m.in.value.nodes)
 	}
 	if m.unread != nil {
 		item.Fate = refused(clone(m.unread))
-		if m.unread.Code == codeNotARow && p.skip != nil {
-			item.Fate = *p.skip
+		if m.unread.Code == codeNotARow {
+			item.Fate = b.withoutRow(p, item.Fate)
 		}
 		return append(items, item)
 	}
@@ -215,10 +231,11 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 			item.Name = model.NameOf(b.name, row)
 		}
 		var d draft
-		if d, item.Fate = m.draft(b, p, c); item.Fate.Kind == model.Open {
+		if d, item.Fate = m.draft(b, c); item.Fate.Kind == model.Open {
 			d.item, d.name = len(items), item.Name
 			m.pending = append(m.pending, d)
 		}
+		m.in.value.leave(m.entered)
 		items = append(items, item)
 	}
 	return items
@@ -244,8 +261,10 @@ func (m *Mapper) close(items []model.Item) {
 	// Nothing of the client's buffers stays behind: a slice would pin a whole fetch.
 	m.bound = nil
 	m.in.record, m.value.text, m.key.text, m.key.bytes = nil, nil, nil, nil
+	m.old.text, m.old.bytes, m.in.inner.document.text = nil, nil, nil
+	m.in.inner.text = recycled(m.in.inner.text)
 	m.finder.reset()
-	m.scratch = recycled(m.scratch)
+	m.scratch, m.wasKey = recycled(m.scratch), recycled(m.wasKey)
 }
 
 // single makes the one write of a record, in one allocation with its record.

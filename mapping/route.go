@@ -42,6 +42,7 @@ type route struct {
 	when         *expression // nil: every row
 	skipWhen     model.Fate
 	skipNulls    model.Fate
+	rules                   // what becomes of records that are no change of one row
 	onChange     bool       // an update sends what changed, where the event proves it
 	omitted      []*omitted // of all fields, in the order of the configuration
 
@@ -106,7 +107,7 @@ func compile(c config.Route, all []config.Route) (*route, error) {
 		columns: make(map[string]int32),
 	}
 	for _, step := range []func(config.Route) error{
-		r.compileInput, r.compileActions, r.compileIdentity, r.compileFields, r.compileAssociations, r.compileWhen,
+		r.compileInput, r.compileActions, r.compileRules, r.compileIdentity, r.compileFields, r.compileAssociations, r.compileWhen,
 	} {
 		if err := step(c); err != nil {
 			return nil, fmt.Errorf("route %q: %w", c.Name, err)
@@ -128,22 +129,8 @@ func (r *route) compileInput(c config.Route) (err error) {
 	if c.Format != config.FormatJSON {
 		return fmt.Errorf("format: %q is not known; expected %q", c.Format, config.FormatJSON)
 	}
-	switch c.Envelope {
-	case config.EnvelopePlain:
-		p, ok := newPlain(c.Operation)
-		if !ok {
-			return fmt.Errorf("operation.value: %q is not known; expected %s", c.Operation.Value, plainWords)
-		}
-		r.reader = p
-	case config.EnvelopeDebezium:
-		r.reader = debezium{}
-	case config.EnvelopeDebeziumFlat:
-		r.reader = debeziumFlat{}
-	default:
-		return fmt.Errorf("envelope: %q is not known; expected %q, %q or %q", c.Envelope,
-			config.EnvelopePlain, config.EnvelopeDebezium, config.EnvelopeDebeziumFlat)
-	}
-	return nil
+	r.reader, err = readerOf(c)
+	return err
 }
 
 func (r *route) compileActions(c config.Route) error {

@@ -19,7 +19,9 @@ func (m *Mapper) SourceKey(route, topic string, recordKey []byte) (space model.S
 	b := &p.routes[i]
 	m.key.decode(recordKey, &p.keySchemas)
 	m.finder.placeholders = b.placeholders
-	m.locate(b, noImage)
+	if why := m.locate(b, noImage); why != nil {
+		return space, "", why
+	}
 	text, why := m.keyText(b, change{op: opTombstone, image: noImage})
 	if why != nil {
 		return space, "", why

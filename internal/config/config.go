@@ -83,6 +83,7 @@ type Route struct {
 	Topics    Topics    `yaml:"topics"`
 	Format    Format    `yaml:"format"`
 	Envelope  Envelope  `yaml:"envelope"`
+	Unwrap    Unwrap    `yaml:"unwrap"`
 	Operation Operation `yaml:"operation"` // plain only
 	To        To        `yaml:"to"`
 	// Key lists the fields of the source key, in order; empty: the whole record key.
@@ -101,6 +102,10 @@ type Route struct {
 	OnDelete    OnDelete `yaml:"on_delete"`
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
+	// What becomes of records that are no change of one row.
+	OnTruncate  OnTruncate  `yaml:"on_truncate"`
+	OnKeyChange OnKeyChange `yaml:"on_key_change"`
+	OnNoRow     OnNoRow     `yaml:"on_no_row"`
 
 	OnUnknownDelete OnUnknownDelete `yaml:"on_unknown_delete"`
 	OnConflict      OnConflict      `yaml:"on_conflict"`

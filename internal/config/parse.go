@@ -267,7 +267,7 @@ func (d *decoder) finish(cfg *Config) {
 		}
 		if r.OnTombstone == "" {
 			r.OnTombstone = ActionDelete
-			if r.Envelope == EnvelopeDebezium {
+			if r.Envelope == EnvelopeDebezium || r.Envelope == EnvelopeCockroach {
 				r.OnTombstone = ActionIgnore
 			}
 		}

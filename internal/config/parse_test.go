@@ -85,13 +85,14 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			APIKey: NewSecret("literal-key"), Project: "acme", Timeout: time.Minute,
 		},
 		Routes: []Route{{
-			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: FormatJSON, Envelope: EnvelopeDebezium,
+			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: FormatJSON, Envelope: EnvelopeDebezium, Unwrap: UnwrapNone,
 			To:       To{Integration: "hubspot", Object: "contacts", Group: Group{Value: "acme-inc"}},
 			ID:       ID{Ways: []IDWay{IDField}, Field: "crm_id"},
 			Search:   Search{IndexLag: time.Minute, OnSeveral: SeveralDeadLetter},
 			Fields:   []Field{{To: "email", From: "email", Line: 13}},
 			OnCreate: ActionCreate, OnUpdate: ActionUpdate, OnDelete: OnDelete{Action: ActionDelete},
 			OnSnapshot: ActionCreate, OnTombstone: ActionIgnore,
+			OnTruncate: TruncateDeadLetter, OnKeyChange: KeyChangeMove, OnNoRow: NoRowIgnore,
 			OnUnknownDelete: UnknownDeleteDeadLetter, OnConflict: ConflictDeadLetter, OnGone: GoneDeadLetter, OnGroupChange: GroupChangeDeadLetter,
 			OnMissingParent: MissingParentWait, ParentPatience: 5 * time.Minute,
 			Before: BeforeKeys, Placeholder: DefaultPlaceholder, Update: UpdateAll, Nulls: NullsSend, Mode: ModeSynchronous,
@@ -118,6 +119,7 @@ func TestParseDerivesDefaultsFromOtherKeys(t *testing.T) {
 		{"debezium tells of a delete before its tombstone", "debezium", ActionCreate, ActionIgnore},
 		{"a flattened delete is a tombstone", "debezium_flat", ActionCreate, ActionDelete},
 		{"a plain delete is a tombstone", "plain", ActionCreate, ActionDelete},
+		{"a changefeed of keys alone is nothing but tombstones", "cockroach", ActionCreate, ActionIgnore},
 		{"a snapshot is what a create is", "plain\n    on_create: ignore", ActionIgnore, ActionDelete},
 		{"what is said is kept", "debezium\n    on_tombstone: delete\n    on_snapshot: ignore", ActionIgnore, ActionDelete},
 	} {

@@ -103,7 +103,7 @@ func settlingRows() []row {
 		{path: "skip[].name", form: formText, required: true,
 			what: "The rule's name in metrics and logs."},
 		{path: "skip[].topics", form: formTopics, required: true,
-			what: "The topics to skip, by name or by pattern; a pattern of a route may match them too."},
+			what: "The topics to skip. A name goes before the pattern of a route; a pattern leaves to a route what it takes, but for records that are about no row."},
 		{path: "skip[].topics.regex", form: formText,
 			what: "A pattern (RE2) that matches the whole name of a topic."},
 		{path: "dead_letter", form: formSection,

@@ -30,7 +30,7 @@ routes:
 		`c.yaml:5:3: kafka.whatever: unknown key; expected brokers, group, start, on_lost_offset, session_timeout, instance_id, client_id, balancer, tls or sasl`,
 		`c.yaml:6:54: ampersand.timeout: the key is there twice`,
 		`c.yaml:7:1: rotues: unknown key; did you mean "routes"?`,
-		`c.yaml:11:15: routes[0].envelope: found "debeziun", expected plain, debezium or debezium_flat; did you mean "debezium"?`,
+		`c.yaml:11:15: routes[0].envelope: found "debeziun", expected plain, debezium, debezium_flat, maxwell, canal, cockroach, dms or sequin; did you mean "debezium"?`,
 		`c.yaml:12:58: routes[0].to.group.feild: unknown key; did you mean "field"?`,
 		`c.yaml:14:28: routes[0].fields.email: the field is there twice`,
 		`c.yaml:15:5: routes[0].onCreate: unknown key; did you mean "on_create"?`,
@@ -51,7 +51,7 @@ func TestParseRefusesWhatIsMissing(t *testing.T) {
 	)
 	problems(t, edit(t, "    topics: [shop.contacts]\n", "", "    envelope: debezium\n", "", "integration: hubspot, ", "", "contacts, group: acme-inc", "contacts"),
 		`c.yaml:8:5: routes[0].topics: missing, and required: the topics that the route takes, by name or by pattern.`,
-		`c.yaml:8:5: routes[0].envelope: missing, and required: the dialect: plain rows, Debezium's envelope, or what its ExtractNewRecordState makes of it.`,
+		`c.yaml:8:5: routes[0].envelope: missing, and required: the dialect (docs/inputs.md): plain rows, Debezium's envelope, what its ExtractNewRecordState makes of it, or another source's.`,
 		`c.yaml:9:9: routes[0].to.integration: missing, and required: the integration, by name or id.`,
 		`c.yaml:9:9: routes[0].to.group: missing, and required: the groupRef: whose CRM it is; the same for every row, or taken from it.`,
 	)
@@ -177,7 +177,11 @@ func TestParseRefusesWrongForms(t *testing.T) {
 		{"{email: email}", "{a: a}\n    on_delete: drop", `14:16: routes[0].on_delete: found "drop", expected delete or ignore, or the fields to set instead`},
 		{"envelope: debezium", "envelope: plain\n    operation: create", `11:16: routes[0].operation: found "create", expected {field: FIELD}, {header: NAME} or {value: create}`},
 		{"envelope: debezium", "envelope: plain\n    operation: {value: creat}", `11:24: routes[0].operation.value: found "creat", expected create, update or delete; did you mean "create"?`},
-		{"envelope: debezium", "envelope: maxwell", `10:15: routes[0].envelope: "maxwell" comes in a later version`},
+		{"envelope: debezium", "envelope: maxwel", `10:15: routes[0].envelope: found "maxwel", expected plain, debezium, debezium_flat, maxwell, canal, cockroach, dms or sequin; did you mean "maxwell"?`},
+		{"envelope: debezium", "envelope: debezium\n    unwrap: cloud_events", `11:13: routes[0].unwrap: found "cloud_events", expected none or cloudevents; did you mean "cloudevents"?`},
+		{"envelope: debezium", "envelope: debezium\n    on_truncate: delete", `11:18: routes[0].on_truncate: found "delete", expected ignore, stop or dead_letter`},
+		{"envelope: debezium", "envelope: debezium\n    on_key_change: mov", `11:20: routes[0].on_key_change: found "mov", expected move, recreate or dead_letter; did you mean "move"?`},
+		{"envelope: debezium", "envelope: debezium\n    on_no_row: skip", `11:16: routes[0].on_no_row: found "skip", expected ignore or dead_letter`},
 		{"envelope: debezium", "envelope: debezium\n    format: avro", `11:13: routes[0].format: "avro" comes in a later version`},
 		{"envelope: debezium", "envelope: debezium\n    mode: asynchronous", `11:11: routes[0].mode: "asynchronous" comes in a later version`},
 	} {

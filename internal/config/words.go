@@ -32,6 +32,14 @@ type (
 	Over string
 	// Update is what an update sends.
 	Update string
+	// Unwrap is what stands around the change events.
+	Unwrap string
+	// OnTruncate is what happens when a whole table was emptied.
+	OnTruncate string
+	// OnNoRow is what happens to a record that is about no row.
+	OnNoRow string
+	// OnKeyChange is what happens when the primary key of a row changed.
+	OnKeyChange string
 	// IDWay is a way to find the CRM id of a row.
 	IDWay string
 	// OnSeveral is what happens when a search finds several records.
@@ -74,6 +82,25 @@ const (
 	EnvelopePlain        Envelope = "plain"
 	EnvelopeDebezium     Envelope = "debezium"
 	EnvelopeDebeziumFlat Envelope = "debezium_flat"
+	EnvelopeMaxwell      Envelope = "maxwell"
+	EnvelopeCanal        Envelope = "canal"
+	EnvelopeCockroach    Envelope = "cockroach"
+	EnvelopeDMS          Envelope = "dms"
+	EnvelopeSequin       Envelope = "sequin"
+
+	UnwrapNone        Unwrap = "none"
+	UnwrapCloudEvents Unwrap = "cloudevents"
+
+	TruncateIgnore     OnTruncate = "ignore"
+	TruncateStop       OnTruncate = "stop"
+	TruncateDeadLetter OnTruncate = "dead_letter"
+
+	NoRowIgnore     OnNoRow = "ignore"
+	NoRowDeadLetter OnNoRow = "dead_letter"
+
+	KeyChangeMove       OnKeyChange = "move"
+	KeyChangeRecreate   OnKeyChange = "recreate"
+	KeyChangeDeadLetter OnKeyChange = "dead_letter"
 
 	ActionCreate Action = "create"
 	ActionUpdate Action = "update"
@@ -161,6 +188,12 @@ const (
 	FloodHold       FloodAction = "hold"
 	FloodDeadLetter FloodAction = "dead_letter"
 )
+
+// Envelopes returns every Envelope.
+func Envelopes() []Envelope {
+	return []Envelope{EnvelopePlain, EnvelopeDebezium, EnvelopeDebeziumFlat, EnvelopeMaxwell, EnvelopeCanal,
+		EnvelopeCockroach, EnvelopeDMS, EnvelopeSequin}
+}
 
 // Types returns every Type.
 func Types() []Type {

@@ -15,9 +15,12 @@ const (
 	DeadLettered
 	InDoubt
 	Parked
+	// Stopped is the fate of no write: what the record asks for is for a person to
+	// decide, so the run ends with the reason, and the record's offset stays.
+	Stopped
 )
 
-var fateNames = [...]string{"open", "written", "unchanged", "skipped", "dead_lettered", "in_doubt", "parked"}
+var fateNames = [...]string{"open", "written", "unchanged", "skipped", "dead_lettered", "in_doubt", "parked", "stopped"}
 
 func (k FateKind) String() string { return fateNames[k] }
 
@@ -27,7 +30,8 @@ type Fate struct {
 	// Rule is the configuration key that skipped the write, as the user finds it
 	// (route "customers", rule "on_delete"); only with Skipped.
 	Rule string
-	// Reason is why the record was refused; only with DeadLettered and InDoubt.
+	// Reason is why the record was refused, or why it ends the run; only with
+	// DeadLettered, InDoubt and Stopped.
 	Reason *Reason
 }
 
@@ -69,6 +73,13 @@ func Refuse(code, field, format string, args ...any) Fate {
 	return Fate{Kind: DeadLettered, Reason: &Reason{
 		Stage: StageMapping, Code: code, Field: field, Message: fmt.Sprintf(format, args...),
 	}}
+}
+
+// Stop makes the fate of a record that ends the run.
+func Stop(code, field, format string, args ...any) Fate {
+	fate := Refuse(code, field, format, args...)
+	fate.Kind = Stopped
+	return fate
 }
 
 // Skip makes the fate of a record that a rule of the configuration skips.
