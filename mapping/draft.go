@@ -40,12 +40,12 @@ const (
 func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 	switch c.op {
 	case opTruncate:
-		return draft{}, model.Refuse(codeOperation, "op", "op is t, a truncate of the whole table: it names no row and is never turned into deletes")
+		return draft{}, model.Refuse(codeOperation, "op", "op is t, a truncate of the whole table, which names no row and is never turned into deletes; expected c, u, d or r")
 	case opMessage:
 		if p.skip != nil {
 			return draft{}, *p.skip
 		}
-		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; name its topic under skip")
+		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; expected a row, or its topic under skip")
 	case opByID:
 		m.locate(b, c.image)
 		c.op = opCreate

@@ -135,5 +135,5 @@ func withoutOp(in *input, root int32) *model.Reason {
 	default:
 		return refusal(codeBadEnvelope, "op", "the value has no op (%s); expected %s", in.excerpt(root), debeziumShape)
 	}
-	return refusal(codeNotARow, "", "the value is %s of the connector, not a row (%s); name its topic under skip", what, in.excerpt(root))
+	return refusal(codeNotARow, "", "the value is %s of the connector, not a row (%s); expected a row, or its topic under skip", what, in.excerpt(root))
 }
