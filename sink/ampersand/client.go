@@ -92,6 +92,14 @@ func (c *Client) Send(ctx context.Context, r *Request, b *Body, release func() e
 	return classify(r, a)
 }
 
+// Method is the method of every request.
+const Method = http.MethodPost
+
+// Target returns the URL that the requests of a destination go to.
+func (c *Client) Target(d model.Destination) string {
+	return c.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
+}
+
 // exchange is one request and its answer.
 type exchange struct {
 	c    *Client
@@ -139,9 +147,7 @@ func (x *exchange) matters() bool {
 
 func (x *exchange) request(ctx context.Context, key string) (*http.Request, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gate.connected})
-	d := x.r.Destination
-	target := x.c.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, &x.gate.first)
+	req, err := http.NewRequestWithContext(ctx, Method, x.c.Target(x.r.Destination), &x.gate.first)
 	if err != nil {
 		return nil, err
 	}
