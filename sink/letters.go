@@ -26,7 +26,14 @@ type letters struct {
 	topics  map[string]bool // known to be there
 	failing *LetterFault
 	backoff batching.Backoff // guarded by Sink.mu, like all that draws from the random source
+	told    map[refusal]bool
 }
+
+// refusal is what dead letters have in common that a person would mend at once.
+type refusal struct{ route, code, field string }
+
+// maxTold bounds the warnings, since a CRM can make up codes.
+const maxTold = 1000
 
 // letterID names a letter by the write that it is about.
 type letterID struct {
@@ -64,7 +71,7 @@ const maxFlying = 256
 func newLetters(s *Sink) *letters {
 	return &letters{
 		sink: s, kick: make(chan struct{}, 1), pending: make(map[letterID]*letter),
-		topics: make(map[string]bool), backoff: s.newBackoff(),
+		topics: make(map[string]bool), backoff: s.newBackoff(), told: make(map[refusal]bool),
 	}
 }
 
@@ -117,14 +124,31 @@ func (l *letters) add(p model.TopicPartition, id writeID, d *deadletter.Letter, 
 		id: letterID{p, id}, letter: d, topic: l.sink.letterTopic(p.Topic),
 		queued: now, due: now, acknowledged: acknowledged,
 	}
-	l.sink.log.Debug().Str("route", d.Route).Str("topic", p.Topic).Int32("partition", p.Partition).Int64("offset", id.offset).
-		Str("code", d.Reason.Code).Str("field", d.Reason.Field).Str("operation_id", d.Reason.OperationID).
-		Str("dead_letter", x.topic).Msg(d.Reason.Message)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tell(x)
 	l.pending[x.id] = x
 	l.queue = append(l.queue, x)
 	l.wake()
+}
+
+// tell logs a letter, in the words of its headers. The first one of each route, code and field is
+// a warning; the others are debug, since nothing is written per record at info. l.mu is held.
+func (l *letters) tell(x *letter) {
+	d, level := x.letter, zerolog.DebugLevel
+	if kind := (refusal{d.Route, d.Reason.Code, d.Reason.Field}); !l.told[kind] && len(l.told) < maxTold {
+		l.told[kind], level = true, zerolog.WarnLevel
+	}
+	e := l.sink.log.WithLevel(level)
+	add := func(name, value string) {
+		if value != "" {
+			e.Str(name, value)
+		}
+	}
+	add("route", d.Route)
+	e.Str("topic", x.id.Topic).Int32("partition", x.id.Partition).Int64("offset", x.id.offset)
+	d.Reason.Facts(add)
+	e.Str("dead_letter", x.topic).Msg(d.Reason.Message)
 }
 
 func (l *letters) wake() {

@@ -68,6 +68,18 @@ func (r *Reason) Error() string {
 	return fmt.Sprintf("%s: field %q: %s", r.Code, r.Field, r.Message)
 }
 
+// Facts calls f for each thing that the reason says beside its message, empty ones
+// included, with the name that it has in the log and, behind a prefix, in the dead
+// letter: one list for both.
+func (r *Reason) Facts(f func(name, value string)) {
+	f("stage", string(r.Stage))
+	f("code", r.Code)
+	f("field", r.Field)
+	f("operation_id", r.OperationID)
+	f("request_id", r.RequestID)
+	f("existing_id", r.ExistingID)
+}
+
 // expected stands between what a message says was found and what it says was
 // expected.
 const expected = "; expected "

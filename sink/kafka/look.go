@@ -38,6 +38,8 @@ type Looked struct {
 	Records []model.Record
 	// Topics are those that were looked at, in the order of their names.
 	Topics []LookedAt
+	// Each is the most records of a topic that there could be.
+	Each int
 }
 
 // LookedAt is what was read of a topic.
@@ -185,7 +187,7 @@ func (l *looker) learn(ctx context.Context, topics ...string) error {
 }
 
 func (l *looker) all(ctx context.Context, topics []string) (*Looked, error) {
-	looked := &Looked{Topics: make([]LookedAt, len(topics))}
+	looked := &Looked{Topics: make([]LookedAt, len(topics)), Each: l.each}
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(looks)
 	for i, topic := range topics {
