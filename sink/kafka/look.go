@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -180,9 +181,7 @@ func (l *looker) learn(ctx context.Context, topics ...string) error {
 	if l.topics == nil {
 		l.topics = make(kadm.TopicDetails)
 	}
-	for name, d := range details {
-		l.topics[name] = d
-	}
+	maps.Copy(l.topics, details)
 	return nil
 }
 
