@@ -135,7 +135,7 @@ func TestPreviewShowsWhatTheTopicsHoldAndChangesNothing(t *testing.T) {
 			"POST /v1/projects/acme/integrations/hubspot/objects/contact", "create, 2 writes, to hubspot/acme/contact",
 			customers + "/0@0", `{"id":1}`, `email: "ann@example.com"  points: 9007199254740993  phone: null`, "update 501", "snapshot",
 			`Name: "order 0"`, "POST /v1/projects/acme/integrations/salesforce/objects/Order", "no_id", "bad_json", "[hidden]",
-			"Read the last 6 records of 3 topics", "They become 3 requests (3 create, 1 update); 2 are dead-lettered", "shop.public.products",
+			"Read the last 6 records of 3 topics", "They become 4 writes (3 create, 1 update) in 3 requests; 2 are dead-lettered", "shop.public.products",
 		} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%q is not in it", want)

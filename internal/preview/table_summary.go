@@ -14,15 +14,16 @@ func (t *tables) summary() {
 	s := &t.doc.Summary
 	t.line(0, "Summary")
 	t.line(2, t.source())
-	var fates []string
+	writes, fates := 0, []string(nil)
 	for _, typ := range []model.Type{model.Create, model.Update, model.Delete, model.Undecided} {
 		if n := s.Writes[typ.String()]; n > 0 {
+			writes += n
 			fates = append(fates, fmt.Sprintf("%d %s", n, typ))
 		}
 	}
-	sent := plural(s.Requests, "request")
-	if len(fates) > 0 {
-		sent += " (" + strings.Join(fates, ", ") + ")"
+	sent := "nothing that is sent"
+	if writes > 0 {
+		sent = fmt.Sprintf("%s (%s) in %s", plural(writes, "write"), strings.Join(fates, ", "), plural(s.Requests, "request"))
 	}
 	t.line(2, fmt.Sprintf("They become %s; %d are dead-lettered, %d skipped and %d unchanged", sent, s.DeadLettered, s.Skipped, s.Unchanged))
 	for _, why := range t.doc.Read.Incomplete {
