@@ -75,7 +75,10 @@ func Look(ctx context.Context, o Options, s Sample) (*Looked, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(base, kgo.RequestRetries(lookRetries), kgo.RetryTimeout(answerTimeout), kgo.DisableClientMetrics())...)
+	client, err := kgo.NewClient(append(base,
+		kgo.RequestRetries(lookRetries), kgo.RetryTimeout(answerTimeout), kgo.DisableClientMetrics(),
+		kgo.RequestTimeoutOverhead(answerTimeout/2), // a first connection asks twice before it fails
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

@@ -125,6 +125,7 @@ func (p *lookPartition) fetch(ctx context.Context, at int64) ([]*kgo.Record, int
 	const pause = 100 * time.Millisecond // while a leader is elected
 	within, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	var why error // that it is tried again
 	for {
 		records, next, err := p.try(within, at)
 		switch {
@@ -135,18 +136,20 @@ func (p *lookPartition) fetch(ctx context.Context, at int64) ([]*kgo.Record, int
 			if at, err = p.begin(within, at); err == nil {
 				continue
 			}
-			return nil, at, err
-		case !kerr.IsRetriable(err) || within.Err() != nil:
-			return nil, at, explain(err, fmt.Sprintf("reading %s/%d at offset %d", p.Topic, p.Partition, at))
+		case kerr.IsRetriable(err) && within.Err() == nil:
+			why = err
+			select {
+			case <-within.Done():
+			case <-time.After(pause):
+			}
+			if err = p.learn(within, p.Topic); err == nil || kerr.IsRetriable(err) {
+				continue
+			}
 		}
-		select {
-		case <-within.Done():
-			return nil, at, explain(errors.Join(within.Err(), err), fmt.Sprintf("reading %s/%d at offset %d", p.Topic, p.Partition, at))
-		case <-time.After(pause):
+		if within.Err() != nil && why != nil {
+			err = fmt.Errorf("%w for %s", why, answerTimeout)
 		}
-		if err := p.learn(within, p.Topic); err != nil && !kerr.IsRetriable(err) {
-			return nil, at, err
-		}
+		return nil, at, explain(err, fmt.Sprintf("reading %s/%d at offset %d", p.Topic, p.Partition, at))
 	}
 }
 
@@ -154,11 +157,11 @@ func (p *lookPartition) fetch(ctx context.Context, at int64) ([]*kgo.Record, int
 func (p *lookPartition) begin(ctx context.Context, at int64) (int64, error) {
 	starts, err := p.admin.ListStartOffsets(ctx, p.Topic)
 	if err != nil {
-		return at, explain(err, "looking up where "+p.Topic+" begins")
+		return at, err
 	}
 	start, ok := starts.Lookup(p.Topic, p.Partition)
 	if !ok || start.Err != nil || start.Offset <= at {
-		return at, explain(kerr.OffsetOutOfRange, fmt.Sprintf("reading %s/%d at offset %d", p.Topic, p.Partition, at))
+		return at, kerr.OffsetOutOfRange
 	}
 	return start.Offset, nil
 }
