@@ -248,7 +248,10 @@ func TestARowDoesNothingToTheTerminal(t *testing.T) {
 	records := []model.Record{row(0, hostile, string(value)), row(1, "\x1b\xff\xfe", string(pretty)), row(2, hostile, hostile), row(3, `{"id":1}`, `{"crm_id":"`+"\u009b"+`"}`)}
 	foreign := row(4, "k", "{}")
 	foreign.Topic = hostile
-	doc := previewed(t, configured(t, contacts), captureOf(t, append(records, foreign)...))
+	read := row(5, "k", `{"email":"a"}`)
+	read.Topic = "contacts" + hostile
+	c := configured(t, strings.Replace(contacts, "topics: [contacts]", "topics: {regex: '(?s)contacts.*'}", 1))
+	doc := previewed(t, c, captureOf(t, append(records, foreign, read)...))
 	forms := map[string]string{"JSON": jsonOf(t, doc)}
 	for _, width := range []int{0, 40, 80, 200} {
 		forms["the table at "+strconv.Itoa(width)] = table(t, doc, width)

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -51,6 +52,22 @@ func TestLookKeepsItsBounds(t *testing.T) {
 				t.Errorf("%s, from %s: the first of %s is of %s", c.name, from, busy, first.Timestamp)
 			}
 		}
+	}
+}
+
+// A record that aliases the batch that it came in keeps all of it in memory.
+func TestWhatIsLookedAtOwnsItsBytes(t *testing.T) {
+	t.Parallel()
+	k := &kgo.Record{Key: []byte("key"), Value: []byte("value"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("header")}, {Key: "null"}}}
+	r := owned(k)
+	for _, b := range [][]byte{k.Key, k.Value, k.Headers[0].Value} {
+		clear(b)
+	}
+	if string(r.Key) != "key" || string(r.Value) != "value" || string(r.Headers[0].Value) != "header" || r.Headers[1].Value != nil {
+		t.Errorf("%q %q %q", r.Key, r.Value, r.Headers)
+	}
+	if null := owned(&kgo.Record{}); null.Key != nil || null.Value != nil {
+		t.Errorf("a null became %q and %q", null.Key, null.Value)
 	}
 }
 
