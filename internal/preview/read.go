@@ -46,6 +46,8 @@ type Selection struct {
 	config *config.Config
 	topics []string // none: all that is read
 	reads  kafka.Options
+	// whole is what the configuration reads that was not narrowed.
+	whole kafka.Options
 }
 
 // Select narrows a configuration; no topics or no routes mean all of them. It
@@ -68,7 +70,7 @@ func Select(c *config.Config, topics, routes []string) (*Selection, error) {
 			return nil, fmt.Errorf("--route: %q is not in the configuration; expected one of: %s", name, names(c.Routes))
 		}
 	}
-	s := &Selection{config: &narrow, topics: topics, reads: sink.Reading(&reading)}
+	s := &Selection{config: &narrow, topics: topics, reads: sink.Reading(&reading), whole: sink.Reading(c)}
 	for _, topic := range topics {
 		if !s.reads.Reads(topic) {
 			return nil, fmt.Errorf("--topic: %q is not read; expected a topic that a route (%s) or a skip rule takes, and none of our own dead letters",
@@ -124,6 +126,25 @@ func (o *Options) read(ctx context.Context) ([]model.Record, Read, error) {
 	return looked.Records, read, nil
 }
 
+// verdict is what a preview makes of a topic.
+type verdict uint8
+
+const (
+	asked    verdict = iota
+	notAsked         // left out by the selection
+	notRead          // by run neither
+)
+
+func (s *Selection) asks(topic string) verdict {
+	switch {
+	case !s.whole.Reads(topic):
+		return notRead
+	case !s.reads.Reads(topic), len(s.topics) > 0 && !slices.Contains(s.topics, topic):
+		return notAsked
+	}
+	return asked
+}
+
 // readFile reads a capture. What run would not read of it is passed over.
 func (o *Options) readFile() ([]model.Record, Read, error) {
 	read := Read{File: o.File, Topics: []ReadTopic{}}
@@ -134,13 +155,18 @@ func (o *Options) readFile() ([]model.Record, Read, error) {
 	defer file.Close()
 	var records []model.Record
 	size, most := 0, ""
-	taken, passed := make(counts), make(counts)
+	taken, passed, verdicts := make(counts), make(counts), make(map[string]verdict)
 	err = readCapture(o.File, file, func(r *model.Record) bool {
+		v, seen := verdicts[r.Topic]
+		if !seen {
+			v = o.asks(r.Topic)
+			verdicts[r.Topic] = v
+		}
 		switch {
-		case !o.reads.Reads(r.Topic):
+		case v == notRead:
 			passed[r.Topic]++
 			return true
-		case len(o.topics) > 0 && !slices.Contains(o.topics, r.Topic):
+		case v == notAsked:
 			return true
 		case len(records) >= o.Limit:
 			most = fmt.Sprintf("the file has more records than --limit %d", o.Limit)
