@@ -87,12 +87,12 @@ func TestEveryNameOfTheDocumentIsOnThePage(t *testing.T) {
 			return
 		}
 		seen[at] = true
-		for i := range at.NumField() {
-			name, _, _ := strings.Cut(at.Field(i).Tag.Get("json"), ",")
+		for field := range at.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if name != "" && !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, "."+name+"`") {
 				t.Errorf("%s is not explained", name)
 			}
-			look(at.Field(i).Type)
+			look(field.Type)
 		}
 	}
 	look(reflect.TypeFor[Document]())
