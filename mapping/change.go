@@ -24,6 +24,12 @@ const (
 // The words for operations in expressions.
 var operations = [...]string{"", "create", "update", "delete", "snapshot", "delete", ""}
 
+// named is what an item calls the operation that it came from.
+var named = [...]model.Operation{
+	opByID: "row", opCreate: "create", opUpdate: "update", opDelete: "delete", opSnapshot: "snapshot",
+	opTombstone: "tombstone", opTruncate: "truncate",
+}
+
 // change is one decoded change event.
 type change struct {
 	op op

@@ -230,6 +230,7 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 		if row > 0 {
 			item.Name = model.NameOf(b.name, row)
 		}
+		item.Operation = named[c.op]
 		var d draft
 		if d, item.Fate = m.draft(b, c); item.Fate.Kind == model.Open {
 			d.item, d.name = len(items), item.Name

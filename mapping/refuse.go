@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -61,20 +59,12 @@ func excerpt(text []byte, at int) string {
 	for n := 0; n < utf8.UTFMax-1 && to < len(text) && to > from && !utf8.RuneStart(text[to]); n++ {
 		to--
 	}
-	s := harmless(string(text[from:to]))
+	s := model.Harmless(string(text[from:to]))
 	if from > 0 {
 		s = "…" + s
 	}
 	if to < len(text) {
 		s += "…"
-	}
-	return s
-}
-
-// harmless quotes text that holds control characters or broken UTF-8.
-func harmless(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
-		return strconv.QuoteToGraphic(s)
 	}
 	return s
 }

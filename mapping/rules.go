@@ -17,14 +17,14 @@ type rules struct {
 }
 
 func (r *route) compileRules(c config.Route) error {
-	const emptied = "the whole table was emptied by a truncate, which names no row and is never turned into deletes: the CRM keeps its records; "
+	const emptied = "the whole table was emptied by a truncate, which names no row and is never turned into deletes, so the CRM keeps its records"
 	switch on := cmp.Or(c.OnTruncate, config.TruncateDeadLetter); on {
 	case config.TruncateIgnore:
 		r.truncate = model.Skip(c.Name + ".on_truncate")
 	case config.TruncateStop:
-		r.truncate = model.Stop(codeOperation, "op", emptied+"clean it up if it should not, then say on_truncate: ignore or dead_letter for the next start")
+		r.truncate = model.Stop(codeOperation, "op", emptied+"; expected no truncate: clean the CRM up if it should not keep them, then say on_truncate: ignore or dead_letter for the next start")
 	case config.TruncateDeadLetter:
-		r.truncate = model.Refuse(codeOperation, "op", emptied+"expected changes of single rows, or on_truncate: ignore")
+		r.truncate = model.Refuse(codeOperation, "op", emptied+"; expected changes of single rows, or on_truncate: ignore")
 	default:
 		return fmt.Errorf("on_truncate: %q is not known; expected %q, %q or %q", on,
 			config.TruncateIgnore, config.TruncateStop, config.TruncateDeadLetter)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
-	"github.com/ampersink/ampersink/sink/ampersand"
 )
 
 // pump sends every batch that may go now. The lock is held. It is called
@@ -78,14 +77,9 @@ func (s *Sink) request(b *batching.Batch, flights []flight) {
 		s.unsent(b, err)
 		return
 	}
-	route := s.routeOf(b)
-	r := &ampersand.Request{
-		Destination: b.Destination, Type: b.Type, AllOrNone: route.allOrNone, Headers: route.headers,
-		Writes: make([]*model.Write, len(b.Entries)),
-	}
-	for i, e := range b.Entries {
-		e.Write.Attempts++
-		r.Writes[i] = e.Write
+	r := RequestOf(s.config.Routes, b)
+	for _, w := range r.Writes {
+		w.Attempts++
 	}
 	began := time.Now()
 	body := s.api.Encode(r)

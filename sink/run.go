@@ -90,7 +90,9 @@ func (s *Sink) setClient(c *kafka.Client) {
 	s.kafka = c
 }
 
-func (s *Sink) kafkaOptions() kafka.Options {
+// Reading returns what a configuration reads: that part of the options which it
+// decides alone.
+func Reading(c *config.Config) kafka.Options {
 	var topics, patterns []string
 	add := func(t config.Topics) {
 		topics = append(topics, t.Names...)
@@ -98,19 +100,24 @@ func (s *Sink) kafkaOptions() kafka.Options {
 			patterns = append(patterns, t.Regex)
 		}
 	}
-	for _, r := range s.config.Routes {
+	for _, r := range c.Routes {
 		add(r.Topics)
 	}
 	required := len(topics)
-	for _, r := range s.config.Skip {
+	for _, r := range c.Skip {
 		add(r.Topics)
 	}
 	return kafka.Options{
-		Config: s.config.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
-		Ours:       []string{kafka.OwnPattern(s.config.DeadLetter.Topic), kafka.OwnPattern(ledgerTopic(s.config))},
-		FetchAhead: s.memory.fetchAhead(),
-		Dial:       s.options.Dial, Log: s.log, Group: assignments{s}, Fault: s.fault.set,
+		Config: c.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
+		Ours: []string{kafka.OwnPattern(c.DeadLetter.Topic), kafka.OwnPattern(ledgerTopic(c))},
 	}
+}
+
+func (s *Sink) kafkaOptions() kafka.Options {
+	o := Reading(s.config)
+	o.FetchAhead = s.memory.fetchAhead()
+	o.Dial, o.Log, o.Group, o.Fault = s.options.Dial, s.log, assignments{s}, s.fault.set
+	return o
 }
 
 // drain gives the writes that were taken in their fates within the shutdown

@@ -116,15 +116,15 @@ func New(o Options) (*Sink, error) {
 	}
 	s.identity = newIdentities(s)
 	s.sched = batching.New(batching.Config{
-		Settings: laneSettings(o.Config.Routes), Requests: o.Config.Limits.Requests,
+		Settings: LaneSettings(o.Config.Routes), Requests: o.Config.Limits.Requests,
 		NewBackoff: s.newBackoff, Patience: o.Config.Retry.Patience, Resolve: s.identity.resolve,
 	})
 	return s, nil
 }
 
-// laneSettings returns how the writes of a destination travel. Routes that share
+// LaneSettings returns how the writes of a destination travel. Routes that share
 // one agree (the configuration is refused otherwise), so any of them tells.
-func laneSettings(routes []config.Route) func(model.Destination) batching.Settings {
+func LaneSettings(routes []config.Route) func(model.Destination) batching.Settings {
 	type object struct{ integration, object, group string }
 	table := make(map[object]batching.Settings)
 	for _, r := range routes {

@@ -110,11 +110,17 @@ func (w *Write) Size() int64 {
 	return w.Source.Size()
 }
 
+// Operation is what a change says happened to its row, in a word for people:
+// create, update, delete, snapshot, tombstone, truncate, message, or row where
+// nothing says it.
+type Operation string
+
 // Item is one (record, write) of a record that was mapped: either a write to
 // do, or a fate that mapping already knows (skipped by a rule, refused).
 type Item struct {
-	Name  WriteName
-	Route string
-	Write *Write // nil: Fate is final
-	Fate  Fate
+	Name      WriteName
+	Route     string
+	Operation Operation // empty when the record could not be read so far
+	Write     *Write    // nil: Fate is final
+	Fate      Fate
 }

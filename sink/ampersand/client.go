@@ -100,15 +100,21 @@ func (c *Client) Send(ctx context.Context, r *Request, b *Body, release func() e
 	if b.n != len(r.Writes) || b.kind != r.Type {
 		panic("BUG: the body is another request's")
 	}
-	d := r.Destination
 	x := exchange{
-		c: c, host: c.write.host, want: r.Writes,
-		target: c.write.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object),
-		gate:   newGate(b, r.Type == model.Create, release),
+		c: c, host: c.write.host, want: r.Writes, target: c.Target(r.Destination),
+		gate: newGate(b, r.Type == model.Create, release),
 	}
 	var a model.Answer
 	x.within(func() { a = classify(r, x.do(ctx)) })
 	return a
+}
+
+// Method is the method of every request.
+const Method = http.MethodPost
+
+// Target returns the URL that the requests of a destination go to.
+func (c *Client) Target(d model.Destination) string {
+	return c.write.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
 }
 
 // exchange is one request and its answer.
@@ -176,7 +182,7 @@ func (x *exchange) matters() bool {
 
 func (x *exchange) request(ctx context.Context, key string) (*http.Request, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gate.connected})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.target, &x.gate.first)
+	req, err := http.NewRequestWithContext(ctx, Method, x.target, &x.gate.first)
 	if err != nil {
 		return nil, err
 	}
