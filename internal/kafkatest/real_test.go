@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -138,6 +140,23 @@ func TestABrokerInDockerIsPublishedOnLoopbackAlone(t *testing.T) {
 		publishOn(host)(&config)
 		if got := fmt.Sprint(config.PortBindings); got != want {
 			t.Errorf("Docker at %s publishes %s, want %s", host, got, want)
+		}
+	}
+}
+
+func TestTheComposeFileRunsTheKafkaThatIsTested(t *testing.T) {
+	t.Parallel()
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := regexp.MustCompile(`image: (apache/kafka:.*)`).FindAllStringSubmatch(string(compose), -1)
+	if len(images) == 0 {
+		t.Error("docker-compose.yml runs no Kafka")
+	}
+	for _, image := range images {
+		if image[1] != Image {
+			t.Errorf("docker-compose.yml runs %s, the tests run %s", image[1], Image)
 		}
 	}
 }
