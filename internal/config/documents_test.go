@@ -104,7 +104,7 @@ func TestWhoeverStopsItWaitsForItsDrain(t *testing.T) {
 func statefulSet(t *testing.T) string {
 	t.Helper()
 	const file = "deploy/kubernetes/ampersink.yaml"
-	for _, part := range strings.Split(document(t, file), "\n---\n") {
+	for part := range strings.SplitSeq(document(t, file), "\n---\n") {
 		if strings.Contains(part, "\nkind: StatefulSet\n") {
 			return part
 		}
