@@ -127,6 +127,8 @@ func (s *Sink) drain(work context.Context) {
 	total := s.config.ShutdownTimeout
 	deadline, cancel := context.WithTimeout(work, total)
 	defer cancel()
+	inTime := context.AfterFunc(deadline, s.kafka.Disconnect)
+	defer inTime()
 	forRequests, cancelRequests := context.WithTimeout(deadline, total-reserve(total))
 	defer cancelRequests()
 

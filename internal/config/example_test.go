@@ -14,7 +14,7 @@ import (
 
 // exampleEnv has the variables that the example names.
 func exampleEnv(name string) (string, bool) {
-	value, ok := map[string]string{"AMPERSAND_API_KEY": "the-key", "HOSTNAME": "pod-0"}[name]
+	value, ok := map[string]string{"AMPERSAND_API_KEY": "the-key", "HOSTNAME": "pod-0", "POD_NAME": "pod-0"}[name]
 	return value, ok
 }
 
