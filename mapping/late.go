@@ -62,14 +62,6 @@ func rulesOf(c config.Route) *model.Rules {
 	return r
 }
 
-// spaceName returns the identity space of a route's rows in a topic.
-func spaceName(c *config.Route, topic string) string {
-	if c.IdentitySpace != "" {
-		return c.IdentitySpace
-	}
-	return topic
-}
-
 // keySpace is what stands before a source key in its hash.
 func keySpace(s *model.Space) []byte {
 	return append(prefixed(s.Integration, s.Object, s.Name), "key"...)

@@ -244,7 +244,7 @@ func linked(w *model.Write, links []ledger.Link) (fields, associations string) {
 const maxReasons = 5
 
 // status says what is known, and what waits for more.
-func (d *identities) status(st *Status, now time.Time) {
+func (d *identities) status(st *Status) {
 	if d.ledger == nil {
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,14 +14,15 @@ import (
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/internal/sandbox"
 	"github.com/ampersink/ampersink/sink"
 )
 
 // late makes the route of a configuration one whose rows carry no CRM id: the ledger knows it.
 func late(c *config.Config, edit ...func(*config.Route)) *config.Config {
 	r := &c.Routes[0]
-	c.Limits.SearchRate = 100
-	r.ParentPatience, r.Search.IndexLag, r.OnUnknownDelete = time.Second, time.Second, config.UnknownDeleteIgnore
+	c.Limits.SearchRate = 1000
+	r.ParentPatience, r.Search.IndexLag, r.OnUnknownDelete = time.Second, 300*time.Millisecond, config.UnknownDeleteIgnore
 	r.ID = config.ID{Ways: []config.IDWay{config.IDLedger}}
 	r.Before = config.BeforeKeys
 	r.OnCreate, r.OnUpdate, r.OnSnapshot = config.ActionUpsert, config.ActionUpsert, config.ActionUpsert
@@ -35,19 +38,16 @@ func matching(r *config.Route) {
 	r.ID.Match = []config.Match{{Field: "email", From: "email"}}
 }
 
-// rowOf is the row of a version of a key, without a CRM id.
-func rowOf(id, version int) string {
-	return fmt.Sprintf(`{"id":%d,"tenant":"acme","email":"u%d@example.com","name":"N","version":%d}`, id, id, version)
-}
-
+// change is an event of a version of a row, which carries no CRM id. A delete tells its key.
 func change(topic, op string, id, version int) *kgo.Record {
+	row := fmt.Sprintf(`{"id":%d,"tenant":"acme","email":"u%d@example.com","name":"N","version":%d}`, id, id, version)
 	if op == "d" {
-		return event(topic, "d", id, fmt.Sprintf(`{"id":%d,"tenant":"","email":"","name":"","version":0}`, id))
+		row = fmt.Sprintf(`{"id":%d,"tenant":"","email":"","name":"","version":0}`, id)
 	}
-	return event(topic, op, id, rowOf(id, version))
+	return event(topic, op, id, row)
 }
 
-// said is what the API was asked for of a row, in order: "create 1", "update 1 crm1", "delete crm1".
+// said is what the API was asked for of each row, in order: "create v1", "update v2 crm1", "delete crm1".
 func (a *api) said() (all []string) {
 	for _, c := range a.taken() {
 		for _, r := range c.Rows {
@@ -94,33 +94,7 @@ func TestARowWithoutACRMIDIsCreatedUpdatedAndDeleted(t *testing.T) {
 	}
 }
 
-func TestACreateWhoseAnswerWasLostIsParkedWithALedgerAndRemembered(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.NewFake(t)
-	a := newAPI(t)
-	a.script = func(n int, c call, w http.ResponseWriter) bool {
-		if n == 0 {
-			hijack(t, w)
-			return true
-		}
-		return false
-	}
-	topic := k.NewTopic(t, 1, nil)
-	o := sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, "")), Log: testLog(t), UntilEnd: true}
-	k.Produce(t, change(topic, "c", 1, 1), change(topic, "c", 2, 1), change(topic, "u", 1, 2))
-	if err := start(t, o).until(); err != nil {
-		t.Fatal(err)
-	}
-	for _, said := range a.said()[1:] {
-		if strings.HasPrefix(said, "create v1") && len(a.said()) > 2 {
-			t.Errorf("something was created again: %v", a.said())
-		}
-	}
-	if n := len(k.ReadAll(t, topic+".dead")); n != 3 {
-		t.Errorf("%d dead letters, not the two creates in doubt and the update behind one of them", n)
-	}
-}
-
+// hijack ends the connection of a request without an answer.
 func hijack(t *testing.T, w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -130,5 +104,373 @@ func hijack(t *testing.T, w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-var _ = json.Marshal
-var _ = time.Now
+func TestACreateWhoseAnswerWasLostIsParkedAndItsRowIsNotCreatedLater(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.NewFake(t)
+	a := newAPI(t)
+	a.script = func(n int, _ call, w http.ResponseWriter) bool {
+		if n == 0 {
+			hijack(t, w)
+		}
+		return n == 0
+	}
+	topic := k.NewTopic(t, 1, nil)
+	o := sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, "")), Log: testLog(t), UntilEnd: true}
+	k.Produce(t, change(topic, "c", 1, 1))
+	if err := start(t, o).until(); err != nil {
+		t.Fatal(err)
+	}
+	k.Produce(t, change(topic, "u", 1, 2), change(topic, "c", 2, 1)) // another process reads these
+	if err := start(t, o).until(); err != nil {
+		t.Fatal(err)
+	}
+	wantSaid(t, a, "create v1", "create v1")
+	if n := len(k.ReadAll(t, topic+".dead")); n != 2 {
+		t.Errorf("%d dead letters, not the create in doubt and the update of its row", n)
+	}
+}
+
+// crm is an API that keeps records: the sandbox over real HTTP.
+type crm struct {
+	*httptest.Server
+	sandbox *sandbox.Server
+}
+
+func newCRM(t *testing.T, o sandbox.Options) *crm {
+	t.Helper()
+	o.CRM = sandbox.HubSpot
+	s, err := sandbox.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crm{sandbox: s, Server: httptest.NewServer(s)}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// records are what the CRM holds of a group's contacts: email and version.
+func (c *crm) records(group string) map[string]string {
+	all := make(map[string]string)
+	for _, r := range c.sandbox.Records("hubspot", group, "contact") {
+		all[r.ID] = fmt.Sprintf("%s v%s", text(r.Fields["email"]), text(r.Fields["version"]))
+	}
+	return all
+}
+
+func text(raw json.RawMessage) string { return strings.Trim(string(raw), `"`) }
+
+// lateSink configures a late route against a CRM.
+func (c *crm) lateSink(t *testing.T, k *kafkatest.Fake, topic string, edit ...func(*config.Route)) sink.Options {
+	cfg := late(configure(t, k.Brokers(), "g", topic, c.URL, ""), edit...)
+	cfg.Ampersand.SearchURL, cfg.Ampersand.Timeout = c.URL, 300*time.Millisecond
+	return sink.Options{Config: cfg, Log: testLog(t), UntilEnd: true}
+}
+
+// runs runs the sink to its end.
+func runs(t *testing.T, o sink.Options) sink.Status {
+	t.Helper()
+	s := start(t, o)
+	if err := s.until(); err != nil {
+		t.Fatal(err)
+	}
+	return s.Status()
+}
+
+func (c *crm) want(t *testing.T, group string, want ...string) {
+	t.Helper()
+	var got []string
+	for _, r := range c.records(group) {
+		got = append(got, r)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the CRM of %s has %q, expected %q", group, got, want)
+	}
+}
+
+// requests counts the requests of a type.
+func (c *crm) requests(typ string) (n int) {
+	for _, r := range c.sandbox.Requests() {
+		if r.Type == typ {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *crm) fault(t *testing.T, f ...sandbox.Fault) {
+	t.Helper()
+	if err := c.sandbox.SetFaults(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// letters returns the codes of a topic's dead letters, in order.
+func letters(t *testing.T, k *kafkatest.Fake, topic string) (codes []string) {
+	t.Helper()
+	if k.Cluster.TopicInfo(topic+".dead") == nil {
+		return nil
+	}
+	for _, r := range k.ReadAll(t, topic+".dead") {
+		for _, h := range r.Headers {
+			if h.Key == "ampersink.code" {
+				codes = append(codes, string(h.Value))
+			}
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+func wantLetters(t *testing.T, k *kafkatest.Fake, topic string, want ...string) {
+	t.Helper()
+	if got := letters(t, k, topic); !slices.Equal(got, want) {
+		t.Errorf("dead letters %q, expected %q", got, want)
+	}
+}
+
+func (c *crm) seed(t *testing.T, group string, rows ...map[string]any) []string {
+	t.Helper()
+	ids, err := c.sandbox.Seed("hubspot", group, "contact", rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func TestARowThatTheCRMHasAlreadyIsFoundAndRemembered(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	c.seed(t, "acme", map[string]any{"email": "u1@example.com", "version": "0"})
+	o := c.lateSink(t, k, topic, matching)
+	k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 2, 1))
+	runs(t, o)
+	c.want(t, "acme", "u1@example.com v1", "u2@example.com v1")
+	searches := c.requests("search")
+	k.Produce(t, change(topic, "u", 1, 2), change(topic, "d", 2, 0))
+	runs(t, o)
+	c.want(t, "acme", "u1@example.com v2")
+	if n := c.requests("search"); n != searches {
+		t.Errorf("%d further searches: what was found is not remembered", n-searches)
+	}
+}
+
+func TestACreateInDoubtIsSearchedForUntilTheIndexMustHaveIt(t *testing.T) {
+	t.Parallel()
+	for name, apply := range map[string]string{"applied": "yes", "not applied": "no"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{IndexLag: 250 * time.Millisecond, Unique: map[string][]string{"contact": {}}})
+			topic := k.NewTopic(t, 1, nil)
+			c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: apply})
+			k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 1, 2))
+			runs(t, c.lateSink(t, k, topic, matching))
+			c.want(t, "acme", "u1@example.com v2")
+			wantLetters(t, k, topic)
+		})
+	}
+}
+
+func TestAConflictThatNamesTheRecordBecomesAnUpdate(t *testing.T) {
+	t.Parallel()
+	for name, on := range map[string]config.OnConflict{"update": config.ConflictUpdate, "dead letter": config.ConflictDeadLetter} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+			topic := k.NewTopic(t, 1, nil)
+			c.seed(t, "acme", map[string]any{"email": "u1@example.com", "version": "0"})
+			k.Produce(t, change(topic, "c", 1, 1), change(topic, "c", 2, 1))
+			runs(t, c.lateSink(t, k, topic, func(r *config.Route) { r.OnConflict = on }))
+			if on == config.ConflictUpdate {
+				c.want(t, "acme", "u1@example.com v1", "u2@example.com v1")
+				wantLetters(t, k, topic)
+			} else {
+				c.want(t, "acme", "u1@example.com v0", "u2@example.com v1")
+				wantLetters(t, k, topic, "CONFLICT")
+			}
+		})
+	}
+}
+
+func TestARecordThatIsGone(t *testing.T) {
+	t.Parallel()
+	for on, want := range map[config.OnGone]struct {
+		records, letters []string
+		skipped          int64
+	}{
+		config.GoneRecreate:   {records: []string{"u1@example.com v3"}},
+		config.GoneIgnore:     {records: []string{"u1@example.com v3"}, skipped: 1}, // forgotten, so the next one creates it
+		config.GoneDeadLetter: {records: []string{"u1@example.com v3"}, letters: []string{"OBJECT_NOT_FOUND"}},
+	} {
+		t.Run(string(on), func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+			topic := k.NewTopic(t, 1, nil)
+			o := c.lateSink(t, k, topic, func(r *config.Route) { r.OnGone = on })
+			k.Produce(t, change(topic, "c", 1, 1))
+			runs(t, o)
+			for id := range c.records("acme") {
+				c.remove(t, "acme", id)
+			}
+			k.Produce(t, change(topic, "u", 1, 2), change(topic, "u", 1, 3))
+			st := runs(t, o)
+			c.want(t, "acme", want.records...)
+			wantLetters(t, k, topic, want.letters...)
+			if n := st.Totals.Skipped["customers.on_gone"]; n != want.skipped {
+				t.Errorf("%d skipped, expected %d", n, want.skipped)
+			}
+		})
+	}
+}
+
+// remove deletes a record behind the sink's back.
+func (c *crm) remove(t *testing.T, group, id string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"groupRef":%q,"type":"delete","record":{"id":%q}}`, group, id)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.URL+"/projects/acme/integrations/hubspot/objects/contact", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Api-Key", "k")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultTransport.RoundTrip(req) //nolint:forbidigo // a person at the CRM
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("deleting %s: %d", id, resp.StatusCode)
+	}
+}
+
+func TestARowThatChangesItsGroup(t *testing.T) {
+	t.Parallel()
+	move := func(topic string, version int) *kgo.Record {
+		r := change(topic, "u", 1, version)
+		r.Value = []byte(strings.Replace(string(r.Value), `"acme"`, `"globex"`, 1))
+		return r
+	}
+	for name, on := range map[string]config.OnGroupChange{"move": config.GroupChangeMove, "dead letter": config.GroupChangeDeadLetter} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+			topic := k.NewTopic(t, 1, nil)
+			o := c.lateSink(t, k, topic, func(r *config.Route) { r.OnGroupChange = on })
+			k.Produce(t, change(topic, "c", 1, 1), move(topic, 2))
+			runs(t, o)
+			if on == config.GroupChangeMove {
+				c.want(t, "acme")
+				c.want(t, "globex", "u1@example.com v2")
+				k.Produce(t, change(topic, "d", 1, 0)) // it says nothing of the group
+				runs(t, o)
+				c.want(t, "globex")
+				return
+			}
+			c.want(t, "acme", "u1@example.com v1")
+			c.want(t, "globex")
+			wantLetters(t, k, topic, "group_change")
+		})
+	}
+}
+
+func TestTwoRowsWithOneMatchValueAreOneRecord(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{IndexLag: time.Minute, Unique: map[string][]string{"contact": {}}})
+	topic := k.NewTopic(t, 4, nil)
+	same := func(id int) *kgo.Record {
+		return event(topic, "c", id, fmt.Sprintf(`{"id":%d,"tenant":"acme","email":"shared@example.com","name":"N","version":%d}`, id, id))
+	}
+	k.Produce(t, same(1), same(2), same(3), same(4), same(5))
+	o := c.lateSink(t, k, topic, matching)
+	o.Config.Routes[0].Search.IndexLag = time.Minute
+	runs(t, o)
+	if n := len(c.records("acme")); n != 1 {
+		t.Errorf("%d records of one address", n)
+	}
+}
+
+func TestSeveralMatches(t *testing.T) {
+	t.Parallel()
+	for name, on := range map[string]config.OnSeveral{"dead letter": config.SeveralDeadLetter, "first": config.SeveralFirst} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+			topic := k.NewTopic(t, 1, nil)
+			twice := map[string]any{"email": "u1@example.com", "version": "0"}
+			ids := c.seed(t, "acme", twice, twice)
+			k.Produce(t, change(topic, "u", 1, 1))
+			runs(t, c.lateSink(t, k, topic, matching, func(r *config.Route) { r.Search.OnSeveral = on }))
+			if on == config.SeveralFirst {
+				if r := c.records("acme")[ids[0]]; r != "u1@example.com v1" {
+					t.Errorf("the first one is %s", r)
+				}
+				wantLetters(t, k, topic)
+				return
+			}
+			c.want(t, "acme", "u1@example.com v0", "u1@example.com v0")
+			wantLetters(t, k, topic, "several_matches")
+		})
+	}
+}
+
+func TestASearchThatIsDownHoldsTheRowsThatNeedItAndNoOthers(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	o := c.lateSink(t, k, topic, matching)
+	k.Produce(t, change(topic, "c", 1, 1))
+	runs(t, o)
+	c.fault(t, sandbox.Fault{Type: "search", Do: sandbox.DoStatus, Status: 503})
+	k.Produce(t, change(topic, "u", 2, 1), change(topic, "u", 3, 1), change(topic, "u", 1, 2))
+	o.UntilEnd = false
+	s := start(t, o)
+	waitFor(t, "the known row", func() bool { return c.records("acme")[only(c.records("acme"))] == "u1@example.com v2" })
+	waitFor(t, "the searches to be shown as failing", func() bool {
+		holds := s.Status().Holds
+		return len(holds) == 1 && holds[0].Kind == "search" && holds[0].Probes > 1
+	})
+	c.fault(t)
+	waitFor(t, "the others", func() bool { return len(c.records("acme")) == 3 })
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
+	wantLetters(t, k, topic)
+}
+
+// only returns the one key of a map.
+func only(m map[string]string) string {
+	for k := range m {
+		return k
+	}
+	return ""
+}
+
+func TestALedgerThatIsGoneStopsAGroupThatHasOffsets(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	o := c.lateSink(t, k, topic)
+	k.Produce(t, change(topic, "c", 1, 1))
+	runs(t, o)
+	k.DeleteTopic(t, "g.ledger")
+	endsWith(t, start(t, o), "g.ledger", "ampersink ledger import", "created a second time")
+	// The way out.
+	tool, err := sink.OpenLedgerTool(t.Context(), sink.LedgerToolOptions{Options: o, Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := tool.Key("customers", "", []byte(`{"id":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := sink.LedgerRow{RowKey: key}
+	row.ID, row.Group = only(c.records("acme")), "acme"
+	if done, err := tool.Import(t.Context(), []sink.LedgerRow{row}, false); err != nil || done.Added != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	tool.Close()
+	k.Produce(t, change(topic, "u", 1, 2))
+	runs(t, o)
+	c.want(t, "acme", "u1@example.com v2")
+}

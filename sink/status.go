@@ -113,7 +113,7 @@ func (s *Sink) Status() Status {
 	s.holdStatus(&st)
 	s.laneStatus(&st, now)
 	s.partitionStatus(&st, now)
-	s.identity.status(&st, now)
+	s.identity.status(&st)
 	st.LettersInFlight = s.letters.count()
 	st.LetterFault = s.letters.fault(now)
 	if err := s.commits.failing; err != nil {

@@ -132,7 +132,7 @@ func (w *world) config(slot int) *config.Config {
 		identity = "id: ledger\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate"
 	}
 	if w.match {
-		identity = fmt.Sprintf("id: [ledger, {match: {external: id}}]\n    search: {index_lag: 20s}\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate")
+		identity = "id: [ledger, {match: {external: id}}]\n    search: {index_lag: 20s}\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate"
 	}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: %s, session_timeout: %s%s}

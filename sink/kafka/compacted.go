@@ -179,7 +179,7 @@ func (l *Compacted) create(ctx context.Context, admin *kadm.Client) (partitions 
 }
 
 // partitionsOf returns how many partitions a topic has: none when it is not there.
-func partitionsOf(ctx context.Context, admin *kadm.Client, topic string) (int, error) {
+func partitionsOf(ctx context.Context, admin *kadm.Client, topic string) (partitions int, err error) {
 	details, err := admin.ListTopics(ctx, topic)
 	if err != nil {
 		return 0, explain(err, "looking up topic "+topic)
@@ -188,10 +188,10 @@ func partitionsOf(ctx context.Context, admin *kadm.Client, topic string) (int, e
 	if Fatal(d.Err) {
 		return 0, explain(d.Err, "topic "+topic)
 	}
-	if d.Err != nil {
-		return 0, nil
+	if d.Err == nil {
+		partitions = len(d.Partitions)
 	}
-	return len(d.Partitions), nil
+	return partitions, nil
 }
 
 // checkCompacted refuses a topic that forgets by age what nobody has replaced. Where the

@@ -94,7 +94,7 @@ func TestDecide(t *testing.T) {
 	upsert := model.Identity{Group: "acme", Upsert: true, Match: `"email":"a@b.c"`}
 	matched := model.Identity{Group: "acme", Match: `"email":"a@b.c"`}
 	with := func(n model.Identity, edit func(*model.Identity)) model.Identity { edit(&n); return n }
-	at := func(d time.Duration) time.Time { return testNow.Add(d) }
+	at := testNow.Add
 	gone := model.Identity{Deleted: true}
 	child := with(acme, func(n *model.Identity) {
 		n.Parents = []model.Parent{{Space: &testSpace, Key: "p", Field: "accountid", Column: "company"}}

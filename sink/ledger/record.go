@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/fnv"
 	"time"
 
@@ -74,8 +73,6 @@ const (
 
 // writerHeader says which process wrote a record: it knows its own already.
 const writerHeader = "w"
-
-var errRecord = errors.New("a record of another form")
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
