@@ -122,7 +122,7 @@ func TestNewRefusesWhatCannotRun(t *testing.T) {
 		says string
 	}{
 		{"regex", func(r *config.Route) { r.Topics.Regex = "(" }, "topics.regex"},
-		{"format", func(r *config.Route) { r.Format = "xml" }, `format: "xml"`},
+		{"format", func(r *config.Route) { r.Format.Value = "xml" }, `format: "xml"`},
 		{"envelope", func(r *config.Route) { r.Envelope = "x" }, `envelope: "x"`},
 		{"operation", func(r *config.Route) { r.Envelope, r.Operation.Value = config.EnvelopePlain, "x" }, `operation.value: "x"`},
 		{"upsert", func(r *config.Route) { r.OnCreate = config.ActionUpsert }, `on_create: "upsert"`},

@@ -37,6 +37,8 @@ type Kafka struct {
 	Balancer Balancer `yaml:"balancer"`
 	TLS      *TLS     `yaml:"tls"`
 	SASL     *SASL    `yaml:"sasl"`
+	// SchemaRegistry is nil when the file has no such key.
+	SchemaRegistry *SchemaRegistry `yaml:"schema_registry"`
 }
 
 // TLS is nil when the file has no such key: plain text. An empty section is TLS
@@ -56,6 +58,19 @@ type SASL struct {
 	// AllowPlaintext accepts that mechanism plain sends the password readable,
 	// without TLS.
 	AllowPlaintext bool `yaml:"allow_plaintext"`
+}
+
+// SchemaRegistry is where the schemas of keys and values are.
+type SchemaRegistry struct {
+	URL      string `yaml:"url"` // without a slash at its end
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	// AllowHTTP accepts that the password travels readable, to a host that is not
+	// this machine.
+	AllowHTTP bool `yaml:"allow_http"`
+	// Timeout bounds one request, its answer included.
+	Timeout time.Duration `yaml:"timeout"`
+	TLS     *TLS          `yaml:"tls"`
 }
 
 // Ampersand is the API and the project that the key belongs to.
@@ -78,7 +93,7 @@ type Ampersand struct {
 type Route struct {
 	Name      string    `yaml:"name"`
 	Topics    Topics    `yaml:"topics"`
-	Format    Format    `yaml:"format"`
+	Format    Formats   `yaml:"format"`
 	Envelope  Envelope  `yaml:"envelope"`
 	Operation Operation `yaml:"operation"` // plain only
 	To        To        `yaml:"to"`
@@ -103,6 +118,16 @@ type Route struct {
 	Mode        Mode     `yaml:"mode"`
 	Batch       Batch    `yaml:"batch"`
 }
+
+// Formats says how keys and values are encoded. The file may say one word for both.
+type Formats struct {
+	Key   Format `yaml:"key"`
+	Value Format `yaml:"value"`
+}
+
+// NeedRegistry reports whether what is encoded so can only be read with the
+// schemas of a registry.
+func (f Formats) NeedRegistry() bool { return f.Key != FormatJSON || f.Value != FormatJSON }
 
 // Topics is a list of names or one regular expression, never both.
 type Topics struct {

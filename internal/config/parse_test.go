@@ -85,7 +85,7 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			APIKey: NewSecret("literal-key"), Project: "acme", Timeout: time.Minute,
 		},
 		Routes: []Route{{
-			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: FormatJSON, Envelope: EnvelopeDebezium,
+			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: Formats{FormatJSON, FormatJSON}, Envelope: EnvelopeDebezium,
 			To: To{Integration: "hubspot", Object: "contacts", Group: Group{Value: "acme-inc"}}, ID: ID{Field: "crm_id"},
 			Fields:   []Field{{To: "email", From: "email", Line: 13}},
 			OnCreate: ActionCreate, OnUpdate: ActionUpdate, OnDelete: OnDelete{Action: ActionDelete},

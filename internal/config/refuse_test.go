@@ -27,7 +27,7 @@ routes:
 `,
 		`c.yaml:3:3: kafka.gruop: unknown key; did you mean "group"?`,
 		`c.yaml:4:3: kafka.project: unknown key here; it belongs in "ampersand"`,
-		`c.yaml:5:3: kafka.whatever: unknown key; expected brokers, group, start, on_lost_offset, session_timeout, instance_id, client_id, balancer, tls or sasl`,
+		`c.yaml:5:3: kafka.whatever: unknown key; expected brokers, group, start, on_lost_offset, session_timeout, instance_id, client_id, balancer, tls, sasl or schema_registry`,
 		`c.yaml:6:54: ampersand.timeout: the key is there twice`,
 		`c.yaml:7:1: rotues: unknown key; did you mean "routes"?`,
 		`c.yaml:11:15: routes[0].envelope: found "debeziun", expected plain, debezium or debezium_flat; did you mean "debezium"?`,
@@ -179,7 +179,10 @@ func TestParseRefusesWrongForms(t *testing.T) {
 		{"envelope: debezium", "envelope: plain\n    operation: create", `11:16: routes[0].operation: found "create", expected {field: FIELD}, {header: NAME} or {value: create}`},
 		{"envelope: debezium", "envelope: plain\n    operation: {value: creat}", `11:24: routes[0].operation.value: found "creat", expected create, update or delete; did you mean "create"?`},
 		{"envelope: debezium", "envelope: maxwell", `10:15: routes[0].envelope: "maxwell" comes in a later version`},
-		{"envelope: debezium", "envelope: debezium\n    format: avro", `11:13: routes[0].format: "avro" comes in a later version`},
+		{"envelope: debezium", "envelope: debezium\n    format: avr", `11:13: routes[0].format: found "avr", expected json, avro, protobuf or json_schema, or {key: FORMAT, value: FORMAT}; did you mean "avro"?`},
+		{"envelope: debezium", "envelope: debezium\n    format: [avro]", `11:13: routes[0].format: found a list, expected json, avro, protobuf or json_schema, or {key: FORMAT, value: FORMAT}`},
+		{"envelope: debezium", "envelope: debezium\n    format: {values: json}", `11:14: routes[0].format.values: unknown key; did you mean "value"?`},
+		{"envelope: debezium", "envelope: debezium\n    format: {key: jso}", `11:19: routes[0].format.key: found "jso", expected json, avro, protobuf or json_schema; did you mean "json"?`},
 		{"envelope: debezium", "envelope: debezium\n    mode: asynchronous", `11:11: routes[0].mode: "asynchronous" comes in a later version`},
 	} {
 		problems(t, edit(t, c.old, c.new), "c.yaml:"+c.want)
