@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,13 +16,10 @@ type avroType struct {
 	kind     avroKind
 	typ      *typ
 	fields   []avroField // of a record
-	items    *avroType   // of an array or a map
+	items    *avroType   // of an array or a map; what is settled
 	branches []*avroType // of a union
 	symbols  []jsonName  // of an enum
 	size     int         // of a fixed, in bytes
-	// settled marks a branch of a union of several types: nothing outside says
-	// which of them a value is, so it is written as what it is at once.
-	settled bool
 }
 
 type avroKind uint8
@@ -44,6 +40,9 @@ const (
 	avroRecord
 	avroPair // a record of a key and a value, as Connect writes the maps that Avro has not
 	avroUnion
+	// avroSettled is a branch of a union of several types: nothing outside says
+	// which of them a value is, so it is written as what it is at once.
+	avroSettled
 	avroUUID     // a fixed that is a UUID
 	avroDuration // a fixed of months, days and milliseconds
 )
@@ -66,59 +65,6 @@ func compileAvro(s *model.Schema) (t *avroType, fault string) {
 		return nil, c.fault
 	}
 	return t, ""
-}
-
-// parseAvro parses a schema and what it refers to. Where the defaults in it do not
-// fit their types, which old converters wrote and old registries took, it is parsed
-// without: they are for readers of other schemas.
-func parseAvro(s *model.Schema) (*avro.SchemaNode, error) {
-	parsed, err := parseAvroTexts(s, func(text string) string { return text })
-	if err != nil {
-		var again error
-		if parsed, again = parseAvroTexts(s, withoutDefaults); again != nil {
-			return nil, err
-		}
-	}
-	return parsed.Root(), nil
-}
-
-func parseAvroTexts(s *model.Schema, edit func(string) string) (*avro.Schema, error) {
-	var cache avro.SchemaCache
-	// Names that Avro does not allow are the producer's affair.
-	lax := avro.WithLaxNames(func(string) error { return nil })
-	for _, r := range s.References {
-		if _, err := cache.Parse(edit(r.Text), lax); err != nil {
-			return nil, fmt.Errorf("the schema that it calls %q: %w", r.Name, err)
-		}
-	}
-	return cache.Parse(edit(s.Text), lax)
-}
-
-func withoutDefaults(text string) string {
-	var schema any
-	if json.Unmarshal([]byte(text), &schema) != nil {
-		return text
-	}
-	dropDefaults(schema)
-	edited, err := json.Marshal(schema)
-	if err != nil {
-		return text
-	}
-	return string(edited)
-}
-
-func dropDefaults(schema any) {
-	switch s := schema.(type) {
-	case []any:
-		for _, one := range s {
-			dropDefaults(one)
-		}
-	case map[string]any:
-		delete(s, "default")
-		for _, one := range s {
-			dropDefaults(one)
-		}
-	}
 }
 
 // avroCompiler compiles the nodes of one schema.
@@ -269,9 +215,7 @@ func (c *avroCompiler) compileUnion(n *avro.SchemaNode, namespace string) *avroT
 		t.typ = &typ{asIs: true}
 		for i, branch := range t.branches {
 			if !branch.typ.asIs {
-				settled := *branch
-				settled.settled = true
-				t.branches[i] = &settled
+				t.branches[i] = &avroType{kind: avroSettled, items: branch, typ: t.typ}
 			}
 		}
 	}

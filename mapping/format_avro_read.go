@@ -29,10 +29,9 @@ func (r *avroReader) read(d *document, t *avroType, in []byte) bool {
 // value reads a value that stands in depth objects and arrays. levels is how deep
 // its members are indexed.
 func (r *avroReader) value(t *avroType, depth, levels int) (k kind, escaped, ok bool) {
-	if t.settled {
-		return r.settle(t, depth, levels)
-	}
 	switch t.kind {
+	case avroSettled:
+		return r.settle(t.items, depth, levels)
 	case avroNull:
 		r.out = append(r.out, "null"...)
 		return kindNull, false, true
@@ -194,10 +193,8 @@ func (r *avroReader) block() (n int64, ok bool) {
 // form: from outside it could not be told which type it is. A value that is not what its
 // type says stays as it is.
 func (r *avroReader) settle(t *avroType, depth, levels int) (k kind, escaped, ok bool) {
-	plain := *t
-	plain.settled = false
 	from := len(r.out)
-	if k, escaped, ok = r.value(&plain, depth, 0); !ok {
+	if k, escaped, ok = r.value(t, depth, 0); !ok {
 		return k, escaped, false
 	}
 	r.scratch = append(r.scratch[:0], r.out[from:]...)

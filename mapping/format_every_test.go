@@ -48,6 +48,7 @@ func fuzzAvroSchemas() []string {
 			{"name":"key","type":"int"},{"name":"value","type":["null",{"type":"int","connect.name":"io.debezium.time.Date"}]}]}}`,
 		`{"type":"map","values":{"type":"map","values":"bytes"}}`,
 		`"string"`,
+		`{"type":"record","name":"Tree","fields":[{"name":"next","type":["null","string","Tree",{"type":"array","items":"Tree"}]},{"name":"after","type":"double"}]}`,
 	}
 }
 
@@ -62,6 +63,7 @@ func fuzzAvroSeeds(t testing.TB, which int, schema string) [][]byte {
 		{`[{"key":1,"value":2},{"key":3,"value":null}]`},
 		{`{"a":{"b":"\u0001"},"payload":{"x":""}}`},
 		{`"1234567890"`},
+		{`{"next":{"Tree":{"next":{"array":[{"next":{"string":"x"},"after":1}]},"after":2.5}},"after":3}`},
 	}
 	s, err := avro.Parse(schema)
 	if err != nil {
