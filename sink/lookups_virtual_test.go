@@ -24,9 +24,10 @@ func readingAvro(t *testing.T, r *schemaRegistry) func(*virtual, *sink.Options) 
 
 // A registry that is down for an hour: one probe at a time with the backoff of the
 // configuration, the member stays in its group, and nothing is lost of what came meanwhile.
+// The next outage is probed as if it were the first.
 func TestARegistryThatIsDownForAnHourIsProbedAndCostsNoRecord(t *testing.T) {
 	r := newRegistry()
-	r.seed(3)
+	r.seed(4)
 	r.down.Store(true)
 	inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
 		for i := range 90 {
@@ -52,6 +53,18 @@ func TestARegistryThatIsDownForAnHourIsProbedAndCostsNoRecord(t *testing.T) {
 		time.Sleep(time.Minute)
 		if totals := v.Status().Totals; totals.Written["create"] != 90 || len(totals.DeadLettered) != 0 || totals.Records != 90 {
 			t.Errorf("%+v", totals)
+		}
+		r.down.Store(true)
+		asked := r.asked.Load()
+		v.kafka.Produce(t, inAvro(t, create(v.topic, 90), 3))
+		time.Sleep(5 * time.Second)
+		if n := r.asked.Load() - asked; n < 4 {
+			t.Errorf("%d probes in the first seconds of the next outage", n)
+		}
+		r.down.Store(false)
+		time.Sleep(10 * time.Second)
+		if n := v.Status().Totals.Written["create"]; n != 91 {
+			t.Errorf("%d rows are written", n)
 		}
 	}, readingAvro(t, r))
 }
