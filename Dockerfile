@@ -16,6 +16,10 @@ RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=${VERSION}" -o /out/ampersink ./cmd/ampersink
 
 FROM scratch
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="ampersink" \
+      org.opencontainers.image.description="Change events in, CRM records out: a Kafka sink for the Ampersand write API" \
+      org.opencontainers.image.version="${VERSION}"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/ampersink /ampersink
 # By number: there is no /etc/passwd, and Kubernetes' runAsNonRoot wants a number.

@@ -33,6 +33,7 @@ type Entry struct {
 	blocked int       // keys that an earlier write owns
 	state   state
 	alone   bool // goes in a batch of one
+	waits   bool // resolving, for longer than a drain may take
 	tries   int  // backoffs of its own so far
 	// suspect counts the requests with this write that failed although its
 	// destination had answered others since the one before; seen is the count of

@@ -173,6 +173,7 @@ type LaneStatus struct {
 	Destination model.Destination
 	Writes      int
 	Bytes       int64
+	Waits       int64 // bytes of writes that wait for long to be decided
 	InFlight    int
 	Oldest      time.Time // arrival of the oldest ready write; zero when none is ready
 	Answered    time.Time // when a request last came back, or else when the first left; zero before it
@@ -182,7 +183,7 @@ type LaneStatus struct {
 func (s *Scheduler) Lanes(f func(LaneStatus)) {
 	for _, l := range s.lanes {
 		st := LaneStatus{
-			Destination: l.destination, Writes: l.entries, Bytes: l.bytes, InFlight: l.inFlight, Answered: l.answered,
+			Destination: l.destination, Writes: l.entries, Bytes: l.bytes, Waits: l.waits, InFlight: l.inFlight, Answered: l.answered,
 		}
 		for t := range l.ready {
 			if q := l.ready[t].heap; len(q) > 0 && (st.Oldest.IsZero() || q[0].added.Before(st.Oldest)) {
@@ -214,7 +215,11 @@ func (s *Scheduler) Sendable() bool {
 	for e := s.all.head; e != nil; e = e.next {
 		switch e.state {
 		case waiting: // goes when an earlier one of its key is settled
-		case pending, resolving:
+		case resolving:
+			if !e.waits {
+				return true
+			}
+		case pending:
 			return true
 		default:
 			if p := s.covering(e.lane.destination); p == nil || !p.hard {

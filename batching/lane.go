@@ -25,6 +25,7 @@ type lane struct {
 	inFlight int       // requests
 	entries  int       // writes to this destination: waiting for their keys, ready, in flight
 	bytes    int64     // what they retain
+	waits    int64     // what of that waits to be decided, for long
 	answers  uint64    // requests that decided something about a write
 	answered time.Time // when a request last came back, or else when the first left
 

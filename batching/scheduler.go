@@ -96,6 +96,7 @@ func (s *Scheduler) Resolved(e *Entry, now time.Time) {
 	if e.state != resolving {
 		return // dropped while its answer was awaited
 	}
+	s.Waits(e, false)
 	if e.lane.destination != e.Write.Destination || e.size != e.Write.Size() {
 		s.part(e)
 		s.join(e)
@@ -111,8 +112,34 @@ func (s *Scheduler) Decided(e *Entry) bool {
 	if e.state != resolving {
 		return false
 	}
+	s.Waits(e, false)
 	e.state = pending
 	return true
+}
+
+// Resolving reports whether a write is still to be decided.
+func (s *Scheduler) Resolving(e *Entry) bool { return e.state == resolving }
+
+// Gone reports whether a write was settled or dropped.
+func (s *Scheduler) Gone(e *Entry) bool { return e.state == gone }
+
+// Waits says whether deciding a write takes longer than a drain should wait for.
+func (s *Scheduler) Waits(e *Entry, long bool) {
+	switch {
+	case e.waits == long:
+		return
+	case long:
+		e.lane.waits += e.size
+	default:
+		e.lane.waits -= e.size
+	}
+	e.waits = long
+}
+
+// Busy reports whether a write of the key has no fate yet.
+func (s *Scheduler) Busy(c model.Conflict) bool {
+	k := s.keys.keys[c]
+	return k != nil && k.owner != nil
 }
 
 // join counts a write with the lane of its destination: also while it waits for
@@ -124,6 +151,7 @@ func (s *Scheduler) join(e *Entry) {
 }
 
 func (s *Scheduler) part(e *Entry) {
+	s.Waits(e, false)
 	e.lane.entries--
 	e.lane.bytes -= e.size
 	s.forget(e.lane)

@@ -124,15 +124,17 @@ func TestCapturesLeaveTheFinalRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, v := range variants() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			tables := replay(t, name, v)
-			c := &comparison{t: t, capture: name, exceptions: exceptions(), met: make(map[int]bool)}
-			for table, kinds := range columnKinds() {
-				c.table(table, kinds, tables[table], database.Tables[table])
-			}
-			c.finish()
-		})
+		for _, keys := range []config.OnKeyChange{config.KeyChangeMove, config.KeyChangeRecreate} {
+			t.Run(name+" "+string(keys), func(t *testing.T) {
+				t.Parallel()
+				tables := replay(t, name, v, keys)
+				c := &comparison{t: t, capture: name, exceptions: exceptions(), met: make(map[int]bool)}
+				for table, kinds := range columnKinds() {
+					c.table(table, kinds, tables[table], database.Tables[table])
+				}
+				c.finish()
+			})
+		}
 	}
 }
 
@@ -202,13 +204,18 @@ type table struct {
 	rows    map[string]map[string]json.RawMessage
 	gone    map[string]map[string]json.RawMessage // as they were when they were deleted
 	inherit map[string]string                     // the key that a row had before its primary key was changed
+	moved   map[string]bool                       // the old keys of rows that were moved
 }
 
 // replay applies the writes of a capture. Only what is on the list may be
 // anything else than a write.
-func replay(t *testing.T, capture string, v variant) map[string]*table {
+func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) map[string]*table {
 	t.Helper()
-	m := mustNew(t, replayRoutes(capture, v), config.SkipRule{Name: "rest", Topics: config.Topics{Regex: "(__debezium-heartbeat\\.)?" + capture + "(\\.transaction|\\.message)?"}})
+	routes := replayRoutes(capture, v)
+	for i := range routes {
+		routes[i].OnKeyChange = keys
+	}
+	m := mustNew(t, routes, config.SkipRule{Name: "rest", Topics: config.Topics{Regex: "(__debezium-heartbeat\\.)?" + capture + "(\\.transaction|\\.message)?"}})
 	plain := func(b []byte) []byte { return b }
 	if v.avro {
 		schemas := captureSchemas(t)
@@ -217,7 +224,7 @@ func replay(t *testing.T, capture string, v variant) map[string]*table {
 	}
 	tables := make(map[string]*table)
 	for name := range columnKinds() {
-		tables[name] = &table{make(map[string]map[string]json.RawMessage), make(map[string]map[string]json.RawMessage), make(map[string]string)}
+		tables[name] = newTable()
 	}
 	writes := 0
 	for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
@@ -225,7 +232,7 @@ func replay(t *testing.T, capture string, v variant) map[string]*table {
 		name := r.Topic[strings.LastIndexByte(r.Topic, '.')+1:]
 		if it.Write == nil {
 			switch got := show(it); {
-			case got == "skip skip.rest", got == "skip "+name+".on_tombstone":
+			case got == "skip skip.rest", got == "skip "+name+".on_tombstone", got == "skip "+name+".on_key_change" && keys == config.KeyChangeMove:
 			case got == "refuse operation op" && bytes.Contains(plain(r.Value), []byte(`"op":"t"`)):
 			case strings.HasPrefix(got, "refuse no_key") && r.Key == nil:
 			default:
@@ -240,15 +247,29 @@ func replay(t *testing.T, capture string, v variant) map[string]*table {
 		t.Errorf("only %d writes", writes)
 	}
 	for _, one := range tables {
-		for to, from := range one.inherit {
-			for column, raw := range one.gone[from] {
-				if row := one.rows[to]; row != nil && row[column] == nil {
-					row[column] = raw
-				}
+		one.finish()
+	}
+	return tables
+}
+
+func newTable() *table {
+	return &table{make(map[string]map[string]json.RawMessage), make(map[string]map[string]json.RawMessage), make(map[string]string), make(map[string]bool)}
+}
+
+// finish carries over what a row had under its old key. The partitions of a capture stand
+// one behind the other: the old key's may come last.
+func (a *table) finish() {
+	for from := range a.moved {
+		a.gone[from] = a.rows[from]
+		delete(a.rows, from)
+	}
+	for to, from := range a.inherit {
+		for column, raw := range a.gone[from] {
+			if row := a.rows[to]; row != nil && row[column] == nil {
+				row[column] = raw
 			}
 		}
 	}
-	return tables
 }
 
 func (a *table) apply(t *testing.T, key string, r *model.Record, w *model.Write) {
@@ -269,6 +290,9 @@ func (a *table) apply(t *testing.T, key string, r *model.Record, w *model.Write)
 		a.rows[key] = fields
 		if old, ok := r.Header("__debezium.oldkey"); ok {
 			a.inherit[key] = jsonKey(t, old)
+			if w.Type == model.Update { // it is the CRM record of the old key
+				a.moved[jsonKey(t, old)] = true
+			}
 		}
 	}
 }

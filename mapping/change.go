@@ -19,25 +19,47 @@ const (
 	opSnapshot  // the row as a snapshot read it
 	opTombstone // a key without a row
 	opTruncate  // a whole table
-	opMessage   // a message in the log, about no row
 )
 
 // The words for operations in expressions.
-var operations = [...]string{"", "create", "update", "delete", "snapshot", "delete", "", ""}
+var operations = [...]string{"", "create", "update", "delete", "snapshot", "delete", ""}
+
+// named is what an item calls the operation that it came from.
+var named = [...]model.Operation{
+	opByID: "row", opCreate: "create", opUpdate: "update", opDelete: "delete", opSnapshot: "snapshot",
+	opTombstone: "tombstone", opTruncate: "truncate",
+}
 
 // change is one decoded change event.
 type change struct {
 	op op
-	// image is the node of the value that holds the row, or noImage.
+	// image is the node of the value that holds the row, or noImage. Its members need
+	// not be indexed.
 	image int32
 	// before is the node of what the row of an update was, as far as the event says
-	// it: 0 where it says nothing. changesOnly marks one that holds the columns that
-	// changed and no others.
+	// it: 0 where it says nothing. changesOnly marks one that lacks the columns that
+	// did not change; proven one that is true whatever the configuration says of the
+	// source's before images.
 	before      int32
 	changesOnly bool
+	proven      bool
 	// keysOnly marks an image of which only the key columns are true: what Debezium
 	// shows of a deleted row is otherwise null, or made up where null is not allowed.
 	keysOnly bool
+	// partial marks the image of an update that lacks the columns that did not change.
+	partial bool
+	// rekeyed says that the event is part of a change of the row's primary key.
+	rekeyed rekeyed
+	// ownKey is the number, from 1, of what input.keys says of the row's source key; 0:
+	// it is the record's. A change holds no pointers: it is copied often.
+	ownKey int32
+}
+
+// ownKey is the source key of a row as canonical JSON, or why nothing tells it: the
+// record's key is not the row's.
+type ownKey struct {
+	text    []byte
+	unkeyed string
 }
 
 const noImage = -1
@@ -45,10 +67,56 @@ const noImage = -1
 // input is a record whose value is decoded.
 type input struct {
 	record  *model.Record
-	value   *document
-	payload int32 // the node that holds the data
-	null    bool  // Kafka's null, or a JSON null in its place
+	key     *recordKey
+	value   *document // what the nodes of changes stand in
+	payload int32     // the node that holds the data
+	null    bool      // Kafka's null, or a JSON null in its place
 	finder  *finder
+
+	whole content // what was decoded, for the next reader
+	event event   // the CloudEvent around the data
+	inner inner
+	keys  []ownKey // of changes
+}
+
+// addKey notes the source key of a row for its change.
+func (in *input) addKey(k ownKey) int32 {
+	in.keys = append(in.keys, k)
+	return int32(len(in.keys))
+}
+
+// content is a document and where its data stands.
+type content struct {
+	value   *document
+	payload int32
+	null    bool
+}
+
+// inner is a document that a reader found inside of the value, and makes the one that
+// its changes speak of.
+type inner struct {
+	document
+	text []byte // scratch
+}
+
+// rewind makes the input what was decoded, whatever a reader made of it.
+func (in *input) rewind() {
+	in.value, in.payload, in.null, in.event = in.whole.value, in.whole.payload, in.whole.null, event{}
+	clear(in.keys)
+	in.keys = in.keys[:0]
+}
+
+// descend makes a text from inside of the value the document that is read. It
+// reports false, with the fault of inner set, for a text that is not JSON.
+func (in *input) descend(text []byte, schemas *schemas) bool {
+	d := &in.inner.document
+	d.schemas = schemas
+	if !d.scan(text, indexLevels) {
+		return false
+	}
+	in.value, in.payload = d, d.payload()
+	in.null = d.nodes[in.payload].kind == kindNull
+	return true
 }
 
 // reader reads one envelope. It appends the changes that a record holds, in their
@@ -69,6 +137,62 @@ func (in *input) root(want string) (int32, *model.Reason) {
 		return 0, refusal(codeBadEnvelope, "", "the value is %s (%s); expected %s", k, in.excerpt(in.payload), want)
 	}
 	return in.payload, nil
+}
+
+// member returns the node of a member of an indexed object, 0 where there is none.
+func (in *input) member(object int32, name string) (int32, *model.Reason) {
+	i := in.value.find(object, name)
+	if i < 0 {
+		return 0, refusal(codeBadEnvelope, name, "the value names %q twice; expected it once", name)
+	}
+	return i, nil
+}
+
+// members is member for several names.
+func (in *input) members(object int32, names ...string) (at [4]int32, why *model.Reason) {
+	for n, name := range names {
+		if at[n], why = in.member(object, name); why != nil {
+			return at, why
+		}
+	}
+	return at, nil
+}
+
+// word returns the text of a member that an envelope must have.
+func (in *input) word(i, root int32, name, shape string) ([]byte, *model.Reason) {
+	if i == 0 {
+		return nil, refusal(codeBadEnvelope, name, "the value has no %s (%s); expected %s", name, in.excerpt(root), shape)
+	}
+	word, ok := in.text(i)
+	if !ok {
+		return nil, refusal(codeOperation, name, "%s is %s (%s); expected a word", name, in.value.nodes[i].kind, in.excerpt(i))
+	}
+	return word, nil
+}
+
+// row returns the node of a row: an object, or noImage where it is null or absent.
+func (in *input) row(i int32, name string) (int32, *model.Reason) {
+	if i == 0 {
+		return noImage, nil
+	}
+	switch k := in.value.nodes[i].kind; k {
+	case kindObject:
+		return i, nil
+	case kindNull:
+		return noImage, nil
+	default:
+		return noImage, refusal(codeBadEnvelope, name, "%s is %s (%s); expected the row as an object", name, k, in.excerpt(i))
+	}
+}
+
+// needsRow refuses a change of a row that does not show the row.
+func needsRow(word []byte, name string) *model.Reason {
+	return refusal(codeBadEnvelope, name, "the operation is %q and %s is absent or null; expected the row as an object", word, name)
+}
+
+// notARow says that a record is one that its source writes for itself.
+func (in *input) notARow(what string, i int32) *model.Reason {
+	return refusal(codeNotARow, "", "the value is %s, not a row (%s); expected a row, or on_no_row: ignore", what, in.excerpt(i))
 }
 
 // excerpt shows the beginning of a node, for a message.

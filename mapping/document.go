@@ -102,6 +102,51 @@ func (d *document) find(object int32, name string) (member int32) {
 	return member
 }
 
+// enter indexes the members of an object that the scan passed over, or the
+// elements of an array, and returns its node: itself where that was done already. New
+// nodes stand behind all others; whoever has many objects to enter, one after the other,
+// leaves each again. It returns -1, with d.fault set, for more members than a
+// document may have.
+func (d *document) enter(i int32) int32 {
+	n := d.nodes[i]
+	if n.next > i+1 || n.kind != kindObject && n.kind != kindArray {
+		return i
+	}
+	entered := int32(len(d.nodes))
+	d.nodes = append(d.nodes, node{})
+	if n.kind == kindArray {
+		if d.elements(int(n.from)) < 0 {
+			return -1
+		}
+		d.nodes[entered] = node{from: n.from, to: n.to, next: int32(len(d.nodes)), kind: kindArray}
+		return entered
+	}
+	if d.indexed(int(entered), int(n.from), 1, 1) < 0 {
+		return -1
+	}
+	return entered
+}
+
+// elements appends a node for each element of the array at text[at:].
+func (d *document) elements(at int) (end int) {
+	at = skipSpace(d.text, at+1)
+	for done := d.text[at] == ']'; !done; {
+		if len(d.nodes) >= maxMembers {
+			return d.fail(at, fewerMembers)
+		}
+		i := len(d.nodes)
+		d.nodes = append(d.nodes, node{})
+		if at = d.indexed(i, at, 1, 0); at < 0 {
+			return -1
+		}
+		at, done = d.comma(at, ']')
+	}
+	return at
+}
+
+// leave forgets what was entered since the index had that many nodes.
+func (d *document) leave(nodes int) { d.nodes = d.nodes[:nodes] }
+
 // payload returns the node that holds the data: the payload of Connect's
 // {"schema", "payload"}, which has exactly those two members and whose schema is an object
 // or null, or else the root. A row with two columns of these names has text

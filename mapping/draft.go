@@ -13,8 +13,17 @@ type draft struct {
 	id        model.Span
 	assoc     model.Span
 	left      leftover
-	conflicts [2]model.Conflict
+	conflicts [4]model.Conflict
 	conflict  int // how many of them
+
+	// Of a route that decides late.
+	space                *model.Space
+	upsert, deleted      bool
+	key, former          model.Span
+	given, match         model.Span
+	insert               model.Span    // what a create writes, where that is more
+	refused              *model.Reason // why it cannot be created
+	firstParent, parents int           // of Mapper.parents
 }
 
 func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
@@ -37,17 +46,19 @@ const (
 
 // draft decides what a route makes of a change: a draft and an open fate, or
 // the fate that ends it here.
-func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
-	switch c.op {
-	case opTruncate:
-		return draft{}, model.Refuse(codeOperation, "op", "op is t, a truncate of the whole table: it names no row and is never turned into deletes")
-	case opMessage:
-		if p.skip != nil {
-			return draft{}, *p.skip
+func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
+	switch {
+	case c.op == opTruncate:
+		return draft{}, b.truncated()
+	case c.rekeyed != keyKept:
+		if fate, ends := m.rekey(b, &c); ends {
+			return draft{}, fate
 		}
-		return draft{}, model.Refuse(codeOperation, "op", "op is m, a message in the database's log about no row; name its topic under skip")
-	case opByID:
-		m.locate(b, c.image)
+	}
+	if c.op == opByID {
+		if why := m.locate(b, c.image); why != nil {
+			return draft{}, refused(why)
+		}
 		c.op = opCreate
 		if id, why := m.id(b, c); why != nil {
 			return draft{}, refused(why)
@@ -64,7 +75,13 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skips[opDelete]
 		}
 	}
-	m.locate(b, c.image)
+	upsert := do == actionUpsert
+	if upsert {
+		do = insertOrUpdate(c.op)
+	}
+	if why := m.locate(b, c.image); why != nil {
+		return draft{}, refused(why)
+	}
 	m.bound, m.change, m.operation = b, c, operations[c.op]
 	if b.when != nil {
 		yes, why := m.holds(b.when)
@@ -75,7 +92,11 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 			return draft{}, b.skipWhen
 		}
 	}
-	d, why := m.compose(b, c, do)
+	compose := m.compose
+	if b.late != nil {
+		compose = m.composeLate
+	}
+	d, why := compose(b, c, do, upsert)
 	if why != nil {
 		return draft{}, refused(why)
 	}
@@ -88,9 +109,17 @@ func (m *Mapper) draft(b *bound, p *plan, c change) (draft, model.Fate) {
 	return d, model.Fate{}
 }
 
+// insertOrUpdate is what an upsert is for an operation, as far as the record says it.
+func insertOrUpdate(o op) action {
+	if o == opUpdate {
+		return actionUpdate
+	}
+	return actionCreate
+}
+
 // compose puts a write together. Everything that can refuse it comes before
 // anything is packed.
-func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Reason) {
+func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, why *model.Reason) {
 	d = draft{route: b.route, kind: do.writes()}
 	if d.group, why = m.group(b, c); why != nil {
 		return d, why
@@ -99,12 +128,26 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 		return d, why
 	}
 	d.conflict = 1
+	was, moved, why := m.keyBefore(b, c, d.conflicts[0])
+	if why != nil {
+		return d, why
+	}
+	if moved {
+		m.conflict(&d, was)
+	}
 	id, why := m.id(b, c)
+	if upsert {
+		if do = actionCreate; len(id) > 0 || c.partial {
+			do = actionUpdate
+		}
+		d.kind = do.writes()
+	}
 	switch {
 	case why != nil:
 		return d, why
 	case len(id) > 0:
-		d.conflicts[1], d.conflict = m.idConflict(b, d.group, id), 2
+		d.conflicts[d.conflict] = m.idConflict(b, d.group, id)
+		d.conflict++
 	case d.kind != model.Create:
 		return d, m.noID(b, c)
 	}
@@ -119,10 +162,7 @@ func (m *Mapper) compose(b *bound, c change, do action) (d draft, why *model.Rea
 
 // pack puts the texts of a draft into the packer.
 func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) (draft, *model.Reason) {
-	if !m.packed {
-		m.packer.Begin(m.in.record)
-		m.packed = true
-	}
+	m.begin()
 	if do != actionDelete {
 		var why *model.Reason
 		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {
@@ -140,15 +180,18 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 
 // locate finds the columns of a route in a row: m.at holds for each the node of
 // its value, m.types what the schema says of them.
-func (m *Mapper) locate(b *bound, image int32) {
+func (m *Mapper) locate(b *bound, image int32) *model.Reason {
 	at := m.at[:len(b.columns)]
 	clear(at)
 	m.types = nil
 	if image == noImage {
-		return
+		return nil
 	}
-	d := &m.value
+	d := m.in.value
 	m.types = b.bind(d.typeOf(m.in.payload, image))
+	if image = d.enter(image); image < 0 {
+		return badJSON(d, "", "the row")
+	}
 	for i := image + 1; i < d.nodes[image].next; i = d.nodes[i].next {
 		column, wanted := b.columns[string(d.name(&d.nodes[i]))]
 		switch {
@@ -159,6 +202,7 @@ func (m *Mapper) locate(b *bound, image int32) {
 			at[column] = -1
 		}
 	}
+	return nil
 }
 
 // resolve returns the value of a source in the located row.
@@ -187,7 +231,7 @@ func (m *Mapper) slotted(s *source) (v value, slot int32, st status) {
 		if at < 0 {
 			return value{}, 0, duplicate
 		}
-		if v, st := m.finder.below(m.value.read(at), t.rest); st != absent {
+		if v, st := m.finder.below(m.in.value.read(at), t.rest); st != absent {
 			return v, t.slot, st
 		}
 	}

@@ -37,6 +37,13 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, leftover, *mod
 		if changed && m.isUnchanged(f, c) {
 			continue
 		}
+		if c.partial {
+			if untold, why := m.isUntold(f, c); why != nil {
+				return model.Span{}, leftFields, why
+			} else if untold {
+				continue
+			}
+		}
 		if f.constant != nil {
 			out = append(f.begin(out, from), f.constant...)
 			continue
@@ -71,7 +78,7 @@ func (m *Mapper) emit(b *bound, c change, do action) (model.Span, leftover, *mod
 		return m.packer.Append(out), leftFields, nil
 	case m.omittedNull:
 		return model.Span{}, leftNulls, nil
-	case changed:
+	case changed || c.partial:
 		return model.Span{}, leftUnchanged, nil
 	}
 	return model.Span{}, leftFields, refusal(codeNoFields, "", "none of the route's fields is in the row with a value that can be sent; expected at least one")

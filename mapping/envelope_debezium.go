@@ -5,11 +5,18 @@ import "github.com/ampersink/ampersink/internal/model"
 // debezium reads Debezium's envelope: {before, after, source, op, ...}.
 type debezium struct{}
 
-const debeziumShape = "a Debezium envelope {before, after, source, op}"
+const (
+	debeziumShape = "a Debezium envelope {before, after, source, op}"
+	debeziumOps   = "c, u, d, r, t or m"
+	// Where Debezium says the operation, and the connector, of an event that is a CloudEvent:
+	// beside the data.
+	headerEventOp        = "ce_iodebeziumop"
+	headerEventConnector = "ce_iodebeziumconnector"
+)
 
 func (debezium) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
-		return in.tombstone(changes), nil
+		return append(changes, change{op: opTombstone, image: noImage, rekeyed: in.rekeying(opTombstone)}), nil
 	}
 	root, why := in.root(debeziumShape)
 	if why != nil {
@@ -19,7 +26,7 @@ func (debezium) read(in *input, changes []change) ([]change, *model.Reason) {
 	if why != nil {
 		return changes, why
 	}
-	c, why := e.change(in)
+	c, why := e.change(in, root)
 	if why != nil {
 		return changes, why
 	}
@@ -27,7 +34,7 @@ func (debezium) read(in *input, changes []change) ([]change, *model.Reason) {
 }
 
 // envelope is where the parts of a Debezium envelope stand; 0: absent.
-type envelope struct{ op, before, after int32 }
+type envelope struct{ op, before, after, source, description int32 }
 
 func envelopeOf(in *input, root int32) (envelope, *model.Reason) {
 	d := in.value
@@ -42,6 +49,10 @@ func envelopeOf(in *input, root int32) (envelope, *model.Reason) {
 			part = &e.before
 		case "after":
 			part = &e.after
+		case "source":
+			part = &e.source
+		case "updateDescription":
+			part = &e.description
 		default:
 			continue
 		}
@@ -50,55 +61,58 @@ func envelopeOf(in *input, root int32) (envelope, *model.Reason) {
 		}
 		*part = i
 	}
-	if e.op == 0 {
-		return e, withoutOp(in, root)
-	}
 	return e, nil
 }
 
-func (e envelope) change(in *input) (change, *model.Reason) {
+// operation returns the word for what happened.
+func (e envelope) operation(in *input, root int32) ([]byte, *model.Reason) {
+	if e.op == 0 {
+		if word, ok := in.header(headerEventOp); ok && in.event.known {
+			return word, nil
+		}
+		return nil, withoutOp(in, root)
+	}
 	word, ok := in.text(e.op)
 	if !ok {
-		return change{}, refusal(codeOperation, "op", "op is %s; expected c, u, d or r", in.excerpt(e.op))
+		return nil, refusal(codeOperation, "op", "op is %s; expected %s", in.excerpt(e.op), debeziumOps)
 	}
-	switch operation := debeziumOp(word); operation {
+	return word, nil
+}
+
+func (e envelope) change(in *input, root int32) (change, *model.Reason) {
+	word, why := e.operation(in, root)
+	if why != nil {
+		return change{}, why
+	}
+	operation := debeziumOp(word)
+	if e.isDocument(in, operation) {
+		return e.document(in, operation, word)
+	}
+	switch operation {
 	case opCreate, opUpdate, opSnapshot:
-		image, why := e.image(in, e.after, "after")
+		image, why := in.row(e.after, "after")
 		if why == nil && image == noImage {
-			why = refusal(codeBadEnvelope, "after", "op is %q and after is absent or null; expected the row as an object", word)
+			why = needsRow(word, "after")
 		}
-		c := change{op: operation, image: image}
+		c := change{op: operation, image: image, rekeyed: in.rekeying(operation)}
 		if operation == opUpdate && e.before != 0 && in.value.nodes[e.before].kind == kindObject {
 			c.before = e.before
 		}
 		return c, why
 	case opDelete:
-		image, why := e.image(in, e.before, "before")
-		return change{op: operation, image: image, keysOnly: true}, why
-	case opTruncate, opMessage:
+		image, why := in.row(e.before, "before")
+		return change{op: operation, image: image, keysOnly: true, rekeyed: in.rekeying(operation)}, why
+	case opTruncate:
 		return change{op: operation, image: noImage}, nil
-	default:
-		return change{}, refusal(codeOperation, "op", "op is %s; expected c, u, d or r", in.excerpt(e.op))
 	}
-}
-
-// image returns the node of an image that is an object, or noImage for null.
-func (envelope) image(in *input, i int32, name string) (int32, *model.Reason) {
-	if i == 0 {
-		return noImage, nil
+	if spelled(word, "m") {
+		return change{}, in.notARow("a message in the database's log", root)
 	}
-	switch k := in.value.nodes[i].kind; k {
-	case kindObject:
-		return i, nil
-	case kindNull:
-		return noImage, nil
-	default:
-		return noImage, refusal(codeBadEnvelope, name, "%s is %s (%s); expected the row as an object", name, k, in.excerpt(i))
-	}
+	return change{}, refusal(codeOperation, "op", "op is %q; expected %s", excerpt(word, 0), debeziumOps)
 }
 
 // debeziumOp reads an operation code. It returns opByID, which no code means,
-// for words that are none.
+// for words that are none, and for m, which is about no row.
 func debeziumOp(word []byte) op {
 	if len(word) != 1 {
 		return opByID
@@ -114,26 +128,28 @@ func debeziumOp(word []byte) op {
 		return opSnapshot
 	case 't':
 		return opTruncate
-	case 'm':
-		return opMessage
 	}
 	return opByID
 }
 
 // withoutOp says what an object without op is: one of the connector's own
-// events, which reach a route by a regular expression, or no envelope at all.
+// events, which reach a route by a regular expression, or no envelope at all. Each is known by
+// more than a table's columns could be called.
 func withoutOp(in *input, root int32) *model.Reason {
-	has := func(name string) bool { return in.value.find(root, name) != 0 }
-	var what string
-	switch {
-	case has("ddl") || has("tableChanges"):
-		what = "a schema change"
-	case has("status") && has("id") && (has("event_count") || has("data_collections")):
-		what = "a transaction marker"
-	case has("ts_ms") && in.value.nodes[root+1].next == in.value.nodes[root].next:
-		what = "a heartbeat"
-	default:
-		return refusal(codeBadEnvelope, "op", "the value has no op (%s); expected %s", in.excerpt(root), debeziumShape)
+	kindOf := func(name string) kind {
+		if i := in.value.find(root, name); i > 0 {
+			return in.value.nodes[i].kind
+		}
+		return kindNone
 	}
-	return refusal(codeNotARow, "", "the value is %s of the connector, not a row (%s); name its topic under skip", what, in.excerpt(root))
+	first := root + 1
+	switch {
+	case kindOf("ddl") == kindString && kindOf("databaseName") == kindString && kindOf("source") == kindObject:
+		return in.notARow("a schema change", root)
+	case kindOf("status") == kindString && kindOf("id") == kindString && kindOf("event_count") != kindNone && kindOf("data_collections") != kindNone:
+		return in.notARow("a transaction marker", root)
+	case kindOf("ts_ms") == kindNumber && in.value.nodes[first].next == in.value.nodes[root].next:
+		return in.notARow("a heartbeat", root)
+	}
+	return refusal(codeBadEnvelope, "op", "the value has no op (%s); expected %s", in.excerpt(root), debeziumShape)
 }

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"bytes"
+
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -26,6 +28,9 @@ func (p plain) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
 		return in.tombstone(changes), nil
 	}
+	if v := in.value.read(in.payload); v.kind == kindString && !in.descend(in.finder.unquoted(v), nil) {
+		return changes, refusal(codeBadEnvelope, "", "the value is a text (%s) that is no JSON; expected a row, or text that holds one", in.excerpt(in.payload))
+	}
 	root, why := in.root("a row")
 	if why != nil {
 		return changes, why
@@ -34,7 +39,7 @@ func (p plain) read(in *input, changes []change) ([]change, *model.Reason) {
 	return append(changes, change{op: operation, image: root}), why
 }
 
-const plainWords = "create (c, insert, i), update (u), delete (d) or read (r, snapshot)"
+const plainWords = "create (c, created, insert, inserted, i), update (u, updated), delete (d, deleted) or read (r, snapshot), alone or behind a dot"
 
 func (p plain) operation(in *input, root int32) (op, *model.Reason) {
 	var word []byte
@@ -51,7 +56,7 @@ func (p plain) operation(in *input, root int32) (op, *model.Reason) {
 		what, from = excerpt(v.raw, 0), p.field
 	case p.header != "":
 		var found bool
-		if word, found = in.record.Header(p.header); !found || word == nil {
+		if word, found = in.header(p.header); !found || word == nil {
 			return opByID, refusal(codeOperation, p.header, "the record has no such header; expected %s", plainWords)
 		}
 		what, from = excerpt(word, 0), p.header
@@ -65,15 +70,17 @@ func (p plain) operation(in *input, root int32) (op, *model.Reason) {
 	return operation, nil
 }
 
-// plainOp reads the word of an operation. It returns opByID, which no word means,
+// plainOp reads the word of an operation, which may be the last of a dotted name, as
+// types of events are called (com.acme.contact.updated). It returns opByID, which no word means,
 // for others.
 func plainOp(word []byte) op {
+	word = word[bytes.LastIndexByte(word, '.')+1:]
 	switch {
-	case spelled(word, "c", "create", "i", "insert"):
+	case spelled(word, "c", "create", "created", "i", "insert", "inserted"):
 		return opCreate
-	case spelled(word, "u", "update"):
+	case spelled(word, "u", "update", "updated"):
 		return opUpdate
-	case spelled(word, "d", "delete"):
+	case spelled(word, "d", "delete", "deleted"):
 		return opDelete
 	case spelled(word, "r", "read", "snapshot"):
 		return opSnapshot

@@ -94,9 +94,9 @@ func TestDebeziumOperations(t *testing.T) {
 		{name: "tombstone as delete, deletes ignored", edit: func(r *config.Route) { ignoring(r); r.OnTombstone = config.ActionDelete },
 			key: testKey, value: null, want: "skip customers.on_delete"},
 
-		{name: "truncate", key: null, value: debeziumEvent("t", "null", "null"), want: "refuse operation op", says: []string{"truncate"}},
-		{name: "logical message", key: `{"prefix":"x"}`, value: `{"op":"m","source":{"connector":"postgresql"},"message":{"prefix":"x"}}`,
-			want: "refuse operation op", says: []string{"message"}},
+		{name: "truncate", key: null, value: debeziumEvent("t", "null", "null"), want: "refuse operation op", says: []string{"truncate", "never turned into deletes"}},
+		{name: "logical message", edit: noRow, key: `{"prefix":"x"}`, value: `{"op":"m","source":{"connector":"postgresql"},"message":{"prefix":"x"}}`,
+			want: "refuse not_a_row", says: []string{"message"}},
 		{name: "unknown operation", key: testKey, value: debeziumEvent("x", "null", testRow), want: "refuse operation op", says: []string{`op is "x"`}},
 		{name: "operation of two letters", key: testKey, value: debeziumEvent("cu", "null", testRow), want: "refuse operation op"},
 		{name: "operation is a number", key: testKey, value: `{"op":1,"after":{}}`, want: "refuse operation op"},
@@ -119,11 +119,14 @@ func TestDebeziumEnvelopeShapes(t *testing.T) {
 		{name: "empty object", key: testKey, value: `{}`, want: "refuse bad_envelope op"},
 		{name: "three members beside schema", key: testKey, value: `{"schema":{},"payload":` + debeziumEvent("u", "null", testRow) + `,"x":1}`,
 			want: "refuse bad_envelope op"},
-		{name: "schema change", key: testKey, value: `{"source":{},"ts_ms":1,"databaseName":"shop","ddl":"ALTER","tableChanges":[]}`,
-			want: "refuse not_a_row", says: []string{"schema change", "skip"}},
-		{name: "transaction", key: testKey, value: `{"status":"END","id":"800:1","event_count":2,"data_collections":[]}`,
+		{name: "schema change", edit: noRow, key: testKey, value: `{"source":{},"ts_ms":1,"databaseName":"shop","ddl":"ALTER","tableChanges":[]}`,
+			want: "refuse not_a_row", says: []string{"schema change", "on_no_row"}},
+		{name: "transaction", edit: noRow, key: testKey, value: `{"status":"END","id":"800:1","event_count":2,"data_collections":[]}`,
 			want: "refuse not_a_row", says: []string{"transaction"}},
-		{name: "heartbeat", key: `{"serverName":"shop"}`, value: `{"ts_ms":1795432479929}`, want: "refuse not_a_row", says: []string{"heartbeat"}},
+		{name: "a row with a column ddl", key: testKey, value: `{"ddl":"x","source":{},"email":"a@b.c"}`, want: "refuse bad_envelope op"},
+		{name: "a row with a status", key: testKey, value: `{"status":"END","id":7,"event_count":1,"data_collections":[]}`, want: "refuse bad_envelope op"},
+		{name: "a row with a time", key: testKey, value: `{"ts_ms":1,"email":"a@b.c"}`, want: "refuse bad_envelope op"},
+		{name: "heartbeat", edit: noRow, key: `{"serverName":"shop"}`, value: `{"ts_ms":1795432479929}`, want: "refuse not_a_row", says: []string{"heartbeat"}},
 	})
 }
 
@@ -164,9 +167,20 @@ func TestFlatOperations(t *testing.T) {
 		{name: "keyless delete", edit: keyed, key: null, value: "null", want: "refuse no_key"},
 		{name: "row with schema", key: withSchema(testKey), value: withSchema(row(`,"__op":"u"`)), want: testUpdate},
 
-		{name: "logical message", key: `{"prefix":"x"}`, value: `{"op":"m","ts_ms":1,"source":{"connector":"postgresql"},"message":{"prefix":"x"}}`,
-			want: "refuse not_a_row", says: []string{"envelope"}},
-		{name: "envelope", key: testKey, value: debeziumEvent("u", "null", testRow), want: "refuse not_a_row"},
+		{name: "logical message", edit: noRow, key: `{"prefix":"x"}`, value: `{"op":"m","ts_ms":1,"source":{"connector":"postgresql"},"message":{"prefix":"x"}}`,
+			want: "refuse not_a_row", says: []string{"message"}},
+		{name: "logical message ignored", key: `{"prefix":"x"}`, value: `{"op":"m","ts_ms":1,"source":{"connector":"postgresql"},"message":{"prefix":"x"}}`,
+			want: "skip customers.on_no_row"},
+		{name: "envelope", key: testKey, value: debeziumEvent("u", "null", testRow), want: "refuse bad_envelope op", says: []string{"envelope: debezium"}},
+		{name: "heartbeat", key: `{"serverName":"shop"}`, value: `{"ts_ms":1795432479929}`, want: "skip customers.on_no_row"},
+		{name: "schema change", key: `{"databaseName":"shop"}`, value: `{"source":{"connector":"mysql"},"ts_ms":1,"databaseName":"shop","ddl":"DROP TABLE x","tableChanges":[]}`,
+			want: "skip customers.on_no_row"},
+		{name: "operation in a JSON header", key: testKey, value: testRow, headers: []string{"__op", `"c"`}, want: testCreate},
+		{name: "operation in a JSON header with its schema", key: testKey, value: testRow,
+			headers: []string{"__op", `{"schema":{"type":"string","optional":true},"payload":"c"}`}, want: testCreate},
+		{name: "null in a JSON header", key: testKey, value: testRow, headers: []string{"__op", `null`}, want: testUpdate},
+		{name: "a JSON header of another kind", key: testKey, value: testRow, headers: []string{"__op", `{"a":1}`}, want: "refuse operation __op"},
+		{name: "a row with a column ddl", key: testKey, value: row(`,"ddl":"x","source":{"connector":"web"}`), want: testUpdate},
 		{name: "columns named op and source", key: testKey, value: row(`,"op":"m","source":"web"`), want: testUpdate},
 		{name: "column source with an object", key: testKey, value: row(`,"op":"m","source":{"a":1}`), want: testUpdate},
 		{name: "array", key: testKey, value: `[]`, want: "refuse bad_envelope"},
@@ -202,14 +216,20 @@ func TestPlainOperations(t *testing.T) {
 		{name: "null value with an operation header", edit: func(r *config.Route) { byHeader(r); id("id")(r) },
 			key: testKey, value: null, headers: []string{"op", "u"}, want: "delete id=7"},
 		{name: "with schema", key: testKey, value: withSchema(testRow), want: testUpdate},
+		{name: "type of an event", edit: byHeader, key: testKey, value: testRow, headers: []string{"op", "com.acme.contact.updated"}, want: testUpdate},
+		{name: "version behind it", edit: byHeader, key: testKey, value: testRow, headers: []string{"op", "com.acme.contact.updated.v1"}, want: "refuse operation op"},
+		{name: "text that holds a row", key: testKey, value: `"{\"id\":7,\"crm_id\":\"501\",\"email\":\"a@b.c\"}"`, want: testUpdate},
+		{name: "text with schema", key: testKey, value: `{"schema":{"type":"string","optional":false},"payload":"{\"email\":\"a@b.c\"}"}`, want: testCreate},
+		{name: "text that is a line", key: testKey, value: `"a line"`, want: "refuse bad_envelope", says: []string{"no JSON"}},
+		{name: "text that holds a list", key: testKey, value: `"[1]"`, want: "refuse bad_envelope", says: []string{"an array"}},
 		{name: "columns named schema and payload", edit: fields("schema", "schema", "payload", "payload"),
 			key: testKey, value: `{"schema":"public","payload":{"a":1}}`, want: `create {"schema":"public","payload":{"a":1}}`},
 		{name: "array", key: testKey, value: `[{}]`, want: "refuse bad_envelope", says: []string{"expected a row"}},
 		{name: "number", key: testKey, value: `17`, want: "refuse bad_envelope"},
 	}
 	for words, want := range map[string]string{
-		"c create insert i C INSERT": testCreate, "u update Update": testUpdate,
-		"d delete DELETE": "delete id=501", "r read snapshot Snapshot": testCreate,
+		"c create insert i C INSERT created inserted": testCreate, "u update Update updated": testUpdate,
+		"d delete DELETE deleted": "delete id=501", "r read snapshot Snapshot": testCreate,
 	} {
 		for w := range strings.FieldsSeq(words) {
 			rows = append(rows, mapped{name: "word " + w, edit: byField, key: testKey, value: row(`"` + w + `"`), want: want})
@@ -217,6 +237,9 @@ func TestPlainOperations(t *testing.T) {
 	}
 	runMapped(t, config.EnvelopePlain, rows)
 }
+
+// noRow has records refused that are about no row.
+func noRow(r *config.Route) { r.OnNoRow = config.NoRowDeadLetter }
 
 func TestDeleteThatSetsFields(t *testing.T) {
 	t.Parallel()

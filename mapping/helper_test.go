@@ -91,6 +91,8 @@ func show(it model.Item) string {
 			return "skip " + it.Fate.Rule
 		case model.Unchanged:
 			return "unchanged"
+		case model.Stopped:
+			return strings.TrimSpace("stop " + it.Fate.Reason.Code + " " + it.Fate.Reason.Field)
 		case model.DeadLettered:
 			return strings.TrimSpace("refuse " + it.Fate.Reason.Code + " " + it.Fate.Reason.Field)
 		}

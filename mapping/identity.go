@@ -98,6 +98,14 @@ func (m *Mapper) noID(b *bound, c change) *model.Reason {
 	case placeholder:
 		what = "Debezium's placeholder for an unchanged value"
 	}
+	switch {
+	case c.partial && st == absent:
+		return refusal(codeNoID, s.path, "the update shows only what changed, and the CRM id is not among it; expected an id that is the key,"+
+			" or the whole document (capture.mode: change_streams_update_full)")
+	case c.rekeyed == keyNew:
+		return refusal(codeNoID, s.path, "the row's primary key changed, on_key_change: move updates its CRM record under its id, and the CRM id is %s;"+
+			" expected a string or an integer", what)
+	}
 	return refusal(codeNoID, s.path, "the CRM id is %s; expected a string or an integer", what)
 }
 
@@ -120,7 +128,7 @@ func (m *Mapper) group(b *bound, c change) (string, *model.Reason) {
 		}
 	case b.groupHeader != "":
 		from = b.groupHeader
-		text, _ = m.in.record.Header(from)
+		text, _ = m.in.header(from)
 		if !utf8.Valid(text) {
 			return "", refusal(codeBadGroup, from, "the group header is %s; expected UTF-8 text", excerpt(text, 0))
 		}

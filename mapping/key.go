@@ -75,36 +75,60 @@ func (k *recordKey) excerpt() string {
 	return excerpt(k.read(k.root).raw, 0)
 }
 
-// keyConflict is the source key as a member of a conflict set: the route's
-// fields of it, or the whole record key.
+// keyConflict is the source key as a member of a conflict set.
 func (m *Mapper) keyConflict(b *bound, c change) (model.Conflict, *model.Reason) {
-	key := append(m.scratch[:0], b.keySpace...)
-	var why *model.Reason
-	if len(b.key) > 0 {
-		key, why = m.appendKeyFields(key, b, c)
-	} else {
-		key, why = m.key.appendWhole(key, b.placeholders)
-	}
-	m.scratch = key
+	key, why := m.keyText(b, c)
 	if why != nil {
 		return 0, why
 	}
 	return model.Conflict(maphash.Bytes(m.compiled.seed, key)), nil
 }
 
+// keyText returns the source key in its canonical form, behind the route's keySpace. It is
+// valid until scratch is used again.
+func (m *Mapper) keyText(b *bound, c change) (key []byte, why *model.Reason) {
+	key, why = m.sourceKey(append(m.scratch[:0], b.keySpace...), b, c, &m.key)
+	m.scratch = key
+	return key, why
+}
+
+// sourceKey appends the canonical source key of a change: the route's fields of it,
+// the key that the event names, or the whole record key.
+func (m *Mapper) sourceKey(key []byte, b *bound, c change, k *recordKey) ([]byte, *model.Reason) {
+	switch {
+	case len(b.key) > 0:
+		return m.appendKeyFields(key, b, c, k, false)
+	case c.ownKey != 0:
+		own := &m.in.keys[c.ownKey-1]
+		if own.unkeyed != "" {
+			return key, refusal(codeNoKey, "", "%s; expected key: [...] with fields of the row", own.unkeyed)
+		}
+		return append(key, own.text...), nil
+	}
+	return k.appendWhole(key, b.placeholders)
+}
+
 // appendKeyFields appends the canonical source key of a route that names its
-// fields: each is taken from the record key, else from the row.
-func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model.Reason) {
+// fields: each is taken from the record key, else from the row; before, from the row
+// before the update, where that holds it.
+func (m *Mapper) appendKeyFields(key []byte, b *bound, c change, k *recordKey, before bool) ([]byte, *model.Reason) {
 	key = append(key, '{')
 	for i := range b.key {
 		f := &b.key[i]
-		v, st := m.key.find(&m.finder, f.source.path)
+		var v value
+		var st status
+		if before {
+			v, st = m.resolveBefore(f.source)
+		}
+		if st == absent || isEmpty(v, st) {
+			v, st = k.find(&m.finder, f.source.path)
+		}
 		if st == absent || isEmpty(v, st) {
 			// Where the record key is an object without this field, the field is no part of
 			// the source's own key, and such columns of a before image are made up.
-			if c.keysOnly && !b.beforeFull && m.key.isObject() {
+			if c.keysOnly && !b.beforeFull && k.isObject() {
 				return key, refusal(codeNoKey, f.source.path, "the record key (%s) does not hold the field, and the before image of a delete"+
-					" proves only what the key holds; expected the field in the key, or before: full", m.key.excerpt())
+					" proves only what the key holds; expected the field in the key, or before: full", k.excerpt())
 			}
 			v, st = m.resolve(f.source)
 		}
@@ -114,7 +138,7 @@ func (m *Mapper) appendKeyFields(key []byte, b *bound, c change) ([]byte, *model
 		case st == duplicate:
 			return key, twice(f.source.path)
 		case st == absent || isEmpty(v, st):
-			return key, refusal(codeNoKey, f.source.path, "neither the record key (%s) nor the row holds the field; expected a value", m.key.excerpt())
+			return key, refusal(codeNoKey, f.source.path, "neither the record key (%s) nor the row holds the field; expected a value", k.excerpt())
 		}
 		if i > 0 {
 			key = append(key, ',')

@@ -1,9 +1,11 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/maphash"
+	"slices"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -19,11 +21,14 @@ type Mapper struct {
 	// What follows belongs to the record that is being mapped.
 	in      input
 	key     recordKey
+	old     recordKey // the record's key before a change of the primary key
+	wasKey  []byte    // the canonical source key that the row of a change had, where it changed
 	value   document
 	finder  finder
 	changes []change
 	readBy  reader
 	unread  *model.Reason // why readBy refused the record
+	entered int           // the nodes of the value when it was read
 	at      []int32       // per column of the route: its node, 0 absent, -1 duplicate
 	was     []int32       // the same of the row before the update
 	types   []*typ        // per slot of the route: what the schema says; nil: no schema
@@ -31,6 +36,8 @@ type Mapper struct {
 	packed  bool
 	scratch []byte
 	pending []draft
+	parents []parentDraft // of the drafts that are pending
+	quiet   bool          // what is left out is not counted: it was before
 	// What expressions are evaluated over: the located row of this change.
 	bound     *bound
 	change    change
@@ -73,6 +80,7 @@ type plan struct {
 // bound is a route and what follows from the topic.
 type bound struct {
 	*route
+	space    *model.Space
 	keySpace []byte // before the source key, in its hash
 	idSpace  []byte // before the group and the CRM id, in their hash
 
@@ -83,7 +91,7 @@ type bound struct {
 func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
 	c := &compiled{seed: maphash.MakeSeed()}
 	for _, cr := range routes {
-		r, err := compile(cr)
+		r, err := compile(cr, routes)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +110,7 @@ func New(routes []config.Route, skip []config.SkipRule) (*Mapper, error) {
 
 func newMapper(c *compiled) *Mapper {
 	m := &Mapper{compiled: c, plans: make(map[string]*plan), groups: make(map[string]string), at: make([]int32, c.columns), was: make([]int32, c.columns)}
-	m.in.value, m.in.finder = &m.value, &m.finder
+	m.in.key, m.in.finder = &m.key, &m.finder
 	return m
 }
 
@@ -122,11 +130,13 @@ func (m *Mapper) Map(r *model.Record, items []model.Item) []model.Item {
 	if len(p.routes) == 0 {
 		return append(items, unrouted(r, p))
 	}
-	m.pending, m.packed, m.awaits = m.pending[:0], false, m.awaits[:0]
+	m.pending, m.parents, m.packed, m.awaits = m.pending[:0], m.parents[:0], false, m.awaits[:0]
 	for i := range p.routes {
 		b := &p.routes[i]
 		if i == 0 || b.format != m.opened {
 			m.open(r, p, b.format)
+			m.in.whole = content{&m.value, m.in.payload, m.in.null}
+			m.in.rewind()
 		}
 		items = m.take(b, p, items)
 	}
@@ -139,12 +149,12 @@ func (m *Mapper) plan(topic string) *plan {
 		return p
 	}
 	p := new(plan)
+	named := m.compiled.skipped(topic)
 	for _, r := range m.compiled.routes {
-		if r.topics.take(topic) {
+		if r.topics.take(topic) && (!named || slices.Contains(r.topics.names, topic)) {
+			space := &model.Space{Integration: r.integration, Object: r.object, Name: cmp.Or(r.space, topic)}
 			p.routes = append(p.routes, bound{
-				route:    r,
-				keySpace: append(prefixed(r.integration, r.object, topic), "key"...),
-				idSpace:  append(prefixed(r.integration, r.object), "id"...),
+				route: r, space: space, keySpace: keySpace(space), idSpace: append(prefixed(r.integration, r.object), "id"...),
 			})
 		}
 	}
@@ -156,6 +166,12 @@ func (m *Mapper) plan(topic string) *plan {
 	}
 	m.plans[topic] = p
 	return p
+}
+
+// skipped reports whether a skip rule names the topic: then no pattern of a route
+// takes it, only a route that names it too.
+func (c *compiled) skipped(topic string) bool {
+	return slices.ContainsFunc(c.skip, func(s skipRule) bool { return slices.Contains(s.topics.names, topic) })
 }
 
 // prefixed joins strings so that no two lists read the same.
@@ -205,8 +221,7 @@ func (m *Mapper) open(r *model.Record, p *plan, f config.Formats) {
 	}
 	m.in.payload = m.value.payload()
 	if !m.value.learn(m.in.payload) {
-		m.unvalued = refusal(codeBadSchema, "", "the schema part of the value (%s) cannot be read; expected a schema of Kafka Connect",
-			excerpt(m.value.read(m.value.find(0, "schema")).raw, 0))
+		m.unvalued = badSchema(&m.value, "")
 		return
 	}
 	m.in.null = m.value.nodes[m.in.payload].kind == kindNull
@@ -221,13 +236,17 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 	}
 	m.finder.placeholders = b.placeholders
 	if m.readBy != b.reader {
+		if m.readBy != nil {
+			m.in.rewind()
+		}
 		m.readBy = b.reader
 		m.changes, m.unread = b.reader.read(&m.in, m.changes[:0])
+		m.entered = len(m.in.value.nodes)
 	}
 	if m.unread != nil {
 		item.Fate = refused(clone(m.unread))
-		if m.unread.Code == codeNotARow && p.skip != nil {
-			item.Fate = *p.skip
+		if m.unread.Code == codeNotARow {
+			item.Fate = b.withoutRow(p, item.Fate)
 		}
 		return append(items, item)
 	}
@@ -235,11 +254,13 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 		if row > 0 {
 			item.Name = model.NameOf(b.name, row)
 		}
+		item.Operation = named[c.op]
 		var d draft
-		if d, item.Fate = m.draft(b, p, c); item.Fate.Kind == model.Open {
+		if d, item.Fate = m.draft(b, c); item.Fate.Kind == model.Open {
 			d.item, d.name = len(items), item.Name
 			m.pending = append(m.pending, d)
 		}
+		m.in.value.leave(m.entered)
 		items = append(items, item)
 	}
 	return items
@@ -252,21 +273,42 @@ func (m *Mapper) close(items []model.Item) {
 	switch len(m.pending) {
 	case 0:
 	case 1:
-		single := new(model.Single)
-		m.pending[0].fill(&single.Write, m.packer.Finish(r, &single.Kept), &single.Kept)
-		items[m.pending[0].item].Write = &single.Write
+		items[m.pending[0].item].Write = m.single(&m.pending[0], r)
 	default:
 		kept := new(model.Kept)
 		text := m.packer.Finish(r, kept)
 		writes := make([]model.Write, len(m.pending))
 		for i := range m.pending {
-			m.pending[i].fill(&writes[i], text, kept)
+			m.fill(&m.pending[i], &writes[i], text, kept)
 			items[m.pending[i].item].Write = &writes[i]
 		}
 	}
 	// Nothing of the client's buffers stays behind: a slice would pin a whole fetch.
 	m.bound = nil
 	m.in.record, m.value.text, m.key.text, m.key.bytes = nil, nil, nil, nil
+	m.old.text, m.old.bytes, m.in.inner.document.text = nil, nil, nil
+	m.in.inner.text = recycled(m.in.inner.text)
 	m.finder.reset()
-	m.scratch, m.value.own, m.key.own = recycled(m.scratch), recycled(m.value.own), recycled(m.key.own)
+	m.scratch, m.wasKey, m.value.own, m.key.own = recycled(m.scratch), recycled(m.wasKey), recycled(m.value.own), recycled(m.key.own)
+}
+
+// single makes the one write of a record, in one allocation with its record.
+func (m *Mapper) single(d *draft, r *model.Record) *model.Write {
+	if d.route.late == nil {
+		single := new(model.Single)
+		d.fill(&single.Write, m.packer.Finish(r, &single.Kept), &single.Kept)
+		return &single.Write
+	}
+	single := new(model.LateSingle)
+	text := m.packer.Finish(r, &single.Kept)
+	d.fill(&single.Write, text, &single.Kept)
+	d.identity(&single.Write, &single.Identity, text, m.parents[d.firstParent:])
+	return &single.Write
+}
+
+func (m *Mapper) fill(d *draft, w *model.Write, text model.Text, kept *model.Kept) {
+	d.fill(w, text, kept)
+	if d.route.late != nil {
+		d.identity(w, new(model.Identity), text, m.parents[d.firstParent:])
+	}
 }

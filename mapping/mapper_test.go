@@ -103,6 +103,30 @@ func TestWritesOfOneRecordShareIt(t *testing.T) {
 	}
 }
 
+func TestAnItemSaysWhatHappenedToItsRow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		envelope   config.Envelope
+		key, value string
+		want       model.Operation
+	}{
+		{config.EnvelopeDebezium, testKey, debeziumEvent("c", "null", testRow), "create"},
+		{config.EnvelopeDebezium, testKey, debeziumEvent("u", "null", testRow), "update"},
+		{config.EnvelopeDebezium, testKey, debeziumEvent("d", testRow, "null"), "delete"},
+		{config.EnvelopeDebezium, testKey, debeziumEvent("r", "null", testRow), "snapshot"},
+		{config.EnvelopeDebezium, testKey, debeziumEvent("t", "null", "null"), "truncate"},
+		{config.EnvelopeDebezium, testKey, null, "tombstone"},
+		{config.EnvelopeDebezium, testKey, `{"op":"u"`, ""},
+		{config.EnvelopeDebezium, testKey, debeziumEvent("x", "null", testRow), ""},
+		{config.EnvelopePlain, testKey, testRow, "row"},
+	} {
+		it := mapOne(t, mustNew(t, []config.Route{routed(c.envelope)}), record(c.key, c.value))
+		if it.Operation != c.want {
+			t.Errorf("%s %s: %q, want %q (%s)", c.envelope, c.value, it.Operation, c.want, show(it))
+		}
+	}
+}
+
 func TestRefusalsAreNotShared(t *testing.T) {
 	t.Parallel()
 	m := mustNew(t, []config.Route{routed(config.EnvelopePlain), routed(config.EnvelopePlain, func(r *config.Route) { r.Name = "two" })})
@@ -125,7 +149,7 @@ func TestNewRefusesWhatCannotRun(t *testing.T) {
 		{"format", func(r *config.Route) { r.Format.Value = "xml" }, `format: "xml"`},
 		{"envelope", func(r *config.Route) { r.Envelope = "x" }, `envelope: "x"`},
 		{"operation", func(r *config.Route) { r.Envelope, r.Operation.Value = config.EnvelopePlain, "x" }, `operation.value: "x"`},
-		{"upsert", func(r *config.Route) { r.OnCreate = config.ActionUpsert }, `on_create: "upsert"`},
+		{"upsert on delete", func(r *config.Route) { r.OnDelete.Action = config.ActionUpsert }, `on_delete: "upsert"`},
 		{"delete on update", func(r *config.Route) { r.OnUpdate = config.ActionDelete }, `on_update: "delete"`},
 		{"create on delete", func(r *config.Route) { r.OnDelete.Action = config.ActionCreate }, `on_delete: "create"`},
 		{"update on tombstone", func(r *config.Route) { r.OnTombstone = config.ActionUpdate }, `on_tombstone: "update"`},

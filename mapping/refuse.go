@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -13,6 +11,7 @@ const (
 	codeBadJSON         = "bad_json"         // not JSON, or a name twice in what would be sent
 	codeBadEnvelope     = "bad_envelope"     // JSON of another shape than the route's envelope
 	codeNotARow         = "not_a_row"        // an event of the connector that is about no row
+	codeKeyChange       = "key_change"       // a primary key changed
 	codeOperation       = "operation"        // an operation that is no create, update, delete or snapshot read
 	codeNoKey           = "no_key"           // the source key cannot be told
 	codePlaceholderKey  = "placeholder_key"  // the source key is Debezium's placeholder
@@ -65,20 +64,12 @@ func excerpt(text []byte, at int) string {
 	for n := 0; n < utf8.UTFMax-1 && to < len(text) && to > from && !utf8.RuneStart(text[to]); n++ {
 		to--
 	}
-	s := harmless(string(text[from:to]))
+	s := model.Harmless(string(text[from:to]))
 	if from > 0 {
 		s = "…" + s
 	}
 	if to < len(text) {
 		s += "…"
-	}
-	return s
-}
-
-// harmless quotes text that holds control characters or broken UTF-8.
-func harmless(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) {
-		return strconv.QuoteToGraphic(s)
 	}
 	return s
 }
@@ -99,4 +90,10 @@ func badJSON(d *document, field, what string) *model.Reason {
 	}
 	return refusal(codeBadJSON, field, "%s cannot be read at byte %d, in %s; expected %s there",
 		what, d.fault.at, excerpt(d.text, d.fault.at), d.fault.want)
+}
+
+// badSchema refuses a text whose schema part is none.
+func badSchema(d *document, field string) *model.Reason {
+	return refusal(codeBadSchema, field, "the schema part of the value (%s) cannot be read; expected a schema of Kafka Connect",
+		excerpt(d.read(d.find(0, "schema")).raw, 0))
 }

@@ -16,6 +16,8 @@ func checkReason(t testing.TB, r *model.Reason) {
 	switch {
 	case r.Code == "" || r.Stage != model.StageMapping:
 		t.Errorf("reason without code or stage: %+v", r)
+	case r.Found() == "" || r.Expected() == "":
+		t.Errorf("a message that does not say what was found and what was expected: %q", r.Message)
 	case len(r.Message) > 600:
 		t.Errorf("a message of %d bytes", len(r.Message))
 	case !utf8.ValidString(r.Message):

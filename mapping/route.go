@@ -25,7 +25,9 @@ type route struct {
 	groupHeader                string
 
 	key    []keyField // sorted by name; empty: the whole record key
+	space  string     // the identity space; empty: the topic
 	id     *source    // nil: rows carry no id
+	late   *late      // nil: what a write is is decided here
 	fields []field
 	set    []field // with actionSet
 	assoc  []byte
@@ -41,6 +43,7 @@ type route struct {
 	when         *expression // nil: every row
 	skipWhen     model.Fate
 	skipNulls    model.Fate
+	rules                   // what becomes of records that are no change of one row
 	onChange     bool       // an update sends what changed, where the event proves it
 	omitted      []*omitted // of all fields, in the order of the configuration
 
@@ -59,7 +62,8 @@ const (
 	actionCreate
 	actionUpdate
 	actionDelete
-	actionSet // an update of fixed fields in place of a delete
+	actionSet    // an update of fixed fields in place of a delete
+	actionUpsert // an update of what is known to be there, else a create
 )
 
 // source is a path into the row: the columns to try, longest name first.
@@ -77,6 +81,7 @@ type try struct {
 
 // keyField is one field of the source key.
 type keyField struct {
+	name   string
 	quoted []byte // its name as JSON
 	source *source
 }
@@ -92,22 +97,25 @@ type field struct {
 	copied   bool // nothing is asked of the field but its source
 }
 
-func compile(c config.Route) (*route, error) {
+func compile(c config.Route, all []config.Route) (*route, error) {
 	r := &route{
 		name: c.Name, item: model.NameOf(c.Name, 0),
 		integration: c.To.Integration, object: c.To.Object,
 		group: c.To.Group.Value, groupHeader: c.To.Group.Header,
-		beforeFull: c.Before == config.BeforeFull,
-		nulls:      c.Nulls, onChange: c.Update == config.UpdateChanged,
+		space: c.IdentitySpace, beforeFull: c.Before == config.BeforeFull,
+		nulls: c.Nulls, onChange: c.Update == config.UpdateChanged,
 		skipWhen: model.Skip(c.Name + ".when"), skipNulls: model.Skip(c.Name + ".nulls"),
 		columns: make(map[string]int32),
 	}
 	for _, step := range []func(config.Route) error{
-		r.compileInput, r.compileActions, r.compileIdentity, r.compileFields, r.compileAssociations, r.compileWhen,
+		r.compileInput, r.compileActions, r.compileRules, r.compileIdentity, r.compileFields, r.compileAssociations, r.compileWhen,
 	} {
 		if err := step(c); err != nil {
 			return nil, fmt.Errorf("route %q: %w", c.Name, err)
 		}
+	}
+	if err := r.compileLate(c, all); err != nil {
+		return nil, fmt.Errorf("route %q: %w", c.Name, err)
 	}
 	return r, nil
 }
@@ -125,26 +133,12 @@ func (r *route) compileInput(c config.Route) (err error) {
 		}
 	}
 	r.format = c.Format
-	switch c.Envelope {
-	case config.EnvelopePlain:
-		p, ok := newPlain(c.Operation)
-		if !ok {
-			return fmt.Errorf("operation.value: %q is not known; expected %s", c.Operation.Value, plainWords)
-		}
-		r.reader = p
-	case config.EnvelopeDebezium:
-		r.reader = debezium{}
-	case config.EnvelopeDebeziumFlat:
-		r.reader = debeziumFlat{}
-	default:
-		return fmt.Errorf("envelope: %q is not known; expected %q, %q or %q", c.Envelope,
-			config.EnvelopePlain, config.EnvelopeDebezium, config.EnvelopeDebeziumFlat)
-	}
-	return nil
+	r.reader, err = readerOf(c)
+	return err
 }
 
 func (r *route) compileActions(c config.Route) error {
-	rows := []config.Action{config.ActionCreate, config.ActionUpdate, config.ActionIgnore}
+	rows := []config.Action{config.ActionCreate, config.ActionUpdate, config.ActionUpsert, config.ActionIgnore}
 	gone := []config.Action{config.ActionDelete, config.ActionIgnore}
 	for _, a := range []struct {
 		key    string
@@ -173,6 +167,8 @@ func (r *route) compileActions(c config.Route) error {
 			r.actions[a.op] = actionUpdate
 		case config.ActionDelete:
 			r.actions[a.op] = actionDelete
+		case config.ActionUpsert:
+			r.actions[a.op] = actionUpsert
 		}
 	}
 	return nil
@@ -194,7 +190,7 @@ func (r *route) compileIdentity(c config.Route) error {
 		if err != nil {
 			return fmt.Errorf("key: %q: %w", name, err)
 		}
-		r.key = append(r.key, keyField{quoted: quoted, source: r.source(name)})
+		r.key = append(r.key, keyField{name: name, quoted: quoted, source: r.source(name)})
 	}
 	return nil
 }
@@ -222,6 +218,9 @@ func (r *route) fieldList(list []config.Field, key string, counters map[string]*
 			return nil, fmt.Errorf("%s: \"id\" is the CRM's own id and no field; say where it is found with id: {field: ...}", key)
 		}
 		seen[c.To] = true
+		if c.IDOf != nil {
+			continue // compileLate
+		}
 		f := field{to: c.To, prefix: append(quoted, ':')}
 		if c.HasValue {
 			if !jsontext.Value(c.Value).IsValid() {

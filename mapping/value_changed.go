@@ -1,19 +1,36 @@
 package mapping
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
 
 // knowsChanges reports whether the event proves what an update changed, and the
 // route wants to send no more than that. It does not where the CRM record that is
 // written is another one than before: of that nothing is known.
 func (m *Mapper) knowsChanges(b *bound, c change) bool {
-	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.changesOnly && !b.beforeFull {
+	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.proven && !b.beforeFull {
 		return false
 	}
+	return m.locateBefore(b, c) == nil && m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
+}
+
+// locateBefore finds the columns of a route in the row before the update.
+func (m *Mapper) locateBefore(b *bound, c change) *model.Reason {
 	m.at, m.was = m.was, m.at
 	types := m.types
-	m.locate(b, c.before)
+	why := m.locate(b, c.before)
 	m.at, m.was, m.types = m.was, m.at, types
-	return m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
+	return why
+}
+
+// resolveBefore is resolve in the row before the update.
+func (m *Mapper) resolveBefore(s *source) (value, status) {
+	m.at, m.was = m.was, m.at
+	v, st := m.resolve(s)
+	m.at, m.was = m.was, m.at
+	return v, st
 }
 
 // isUnchanged reports whether nothing that a field is made of changed. A constant
@@ -37,9 +54,7 @@ func (m *Mapper) isSame(s *source, c change) bool {
 	if s == nil {
 		return true
 	}
-	m.at, m.was = m.was, m.at
-	before, st := m.resolve(s)
-	m.at, m.was = m.was, m.at
+	before, st := m.resolveBefore(s)
 	if st == absent && c.changesOnly {
 		return true
 	}

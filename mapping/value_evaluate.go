@@ -41,7 +41,7 @@ func (m *Mapper) evaluate(f *field, of datum) (d datum, st status, why *model.Re
 	}
 	result, err := m.evaluator.vm.Run(e.program, m.evaluator.env)
 	if err != nil {
-		return d, found, refusal(codeExpression, f.from(), "the expression for the CRM's field %q fails: %s", f.to, bounded(plainError(err).Error()))
+		return d, found, refusal(codeExpression, f.from(), "the expression for the CRM's field %q fails (%s); expected a row that it can work on", f.to, bounded(plainError(err).Error()))
 	}
 	d, want := m.finder.datumOf(result)
 	if want != "" {
@@ -106,7 +106,7 @@ func (m *Mapper) holds(e *expression) (bool, *model.Reason) {
 	}
 	result, err := m.evaluator.vm.Run(e.program, m.evaluator.env)
 	if err != nil {
-		return false, refusal(codeExpression, key, "when: fails: %s", bounded(plainError(err).Error()))
+		return false, refusal(codeExpression, key, "when: fails (%s); expected a row that it can work on", bounded(plainError(err).Error()))
 	}
 	yes, ok := result.(bool)
 	if !ok {
@@ -249,5 +249,5 @@ func bounded(text string) string {
 	if len(text) > maxSaid {
 		text = text[:maxSaid] + "…"
 	}
-	return harmless(text)
+	return model.Harmless(text)
 }

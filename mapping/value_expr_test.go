@@ -197,7 +197,7 @@ func TestUpdatesSendWhatChanged(t *testing.T) {
 type oldReader struct{}
 
 func (oldReader) read(in *input, changes []change) ([]change, *model.Reason) {
-	return append(changes, change{op: opUpdate, image: in.value.find(0, "after"), before: in.value.find(0, "before"), changesOnly: true}), nil
+	return append(changes, change{op: opUpdate, image: in.value.find(0, "after"), before: in.value.find(0, "before"), changesOnly: true, proven: true}), nil
 }
 
 func TestImagesOfTheChangesProveWhatChanged(t *testing.T) {

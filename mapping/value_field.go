@@ -122,7 +122,9 @@ func (m *Mapper) emitAbsent(out []byte, from int, f *field, st status, do action
 		}
 		return out, missing(f, "is not in the row")
 	}
-	f.omitted.count(st, do)
+	if !m.quiet {
+		f.omitted.count(st, do)
+	}
 	return out, nil
 }
 

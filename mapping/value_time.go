@@ -12,6 +12,10 @@ const (
 	// changes with its version and mode: so it is told by the range.
 	firstSecond = -62135596800 // 0001-01-01T00:00:00Z
 	lastSecond  = 253402300799 // 9999-12-31T23:59:59Z
+
+	// timeHours bounds a time of day: MySQL's is a length of time too, from
+	// -838:59:59 to 838:59:59.
+	timeHours = 839
 )
 
 // per is how many of a unit make a second, and a day of them.
@@ -44,7 +48,7 @@ func countedTime(v value, m meaning) (datum, bool) {
 		}
 		return datum{kind: datumDate, sec: n * secondsPerDay}, true
 	case meansTimeMS, meansTimeUS, meansTimeNS:
-		if n < 0 || n > secondsPerDay*unit {
+		if most := timeHours * 3600 * unit; n <= -most || n >= most {
 			return datum{}, false
 		}
 		return datum{kind: datumTime, ns: n * (nsPerSecond / unit)}, true
@@ -80,6 +84,9 @@ func appendMoment(dst []byte, sec, ns int64) []byte {
 
 // appendTime writes a time of day, with as many digits behind the point as it has.
 func appendTime(dst []byte, ns int64, zone bool) []byte {
+	if ns < 0 {
+		dst, ns = append(dst, '-'), -ns
+	}
 	seconds := ns / nsPerSecond
 	dst = appendPadded(dst, seconds/3600, 2)
 	dst = appendPadded(append(dst, ':'), seconds/60%60, 2)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
-	"github.com/ampersink/ampersink/sink/ampersand"
 )
 
 // pump sends every batch that may go now. The lock is held. It is called
@@ -16,11 +15,14 @@ func (s *Sink) pump() {
 		return // keepTime looks again when the lease is renewed
 	}
 	now := time.Now()
+	s.identity.carryOn(now)
 	for b := s.sched.Next(now); b != nil; b = s.sched.Next(now) {
-		for _, e := range b.Entries {
-			s.inFlight[e] = &flight{batch: b, sent: now}
+		flights := make([]flight, len(b.Entries))
+		for i, e := range b.Entries {
+			flights[i] = flight{batch: b, sent: now, epoch: s.parts[e.Write.Source.TopicPartition].epoch}
+			s.inFlight[e] = &flights[i]
 		}
-		s.requests.Go(func() { s.request(b) })
+		s.requests.Go(func() { s.request(b, flights) })
 	}
 	if s.sched.WantsDurable() {
 		s.commits.soon()
@@ -38,6 +40,9 @@ func (s *Sink) keepTime(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		at, some := s.sched.Wake()
+		if due, waits := s.identity.wake(); waits && (!some || due.Before(at)) {
+			at, some = due, true
+		}
 		if s.closed || !s.kafka.LeaseValid() {
 			some = false // nothing may go, however long it is due: the lease's return wakes us
 		}
@@ -66,22 +71,15 @@ func (s *Sink) keepTime(ctx context.Context) {
 }
 
 // request sends a batch and works its answer in.
-func (s *Sink) request(b *batching.Batch) {
+func (s *Sink) request(b *batching.Batch, flights []flight) {
 	ctx := s.requestCtx
-	if s.options.Announce != nil {
-		if err := s.options.Announce(ctx, b); err != nil {
-			s.unsent(b, err)
-			return
-		}
+	if err := s.identity.announce(ctx, b, flights); err != nil {
+		s.unsent(b, err)
+		return
 	}
-	route := s.routeOf(b)
-	r := &ampersand.Request{
-		Destination: b.Destination, Type: b.Type, AllOrNone: route.allOrNone, Headers: route.headers,
-		Writes: make([]*model.Write, len(b.Entries)),
-	}
-	for i, e := range b.Entries {
-		e.Write.Attempts++
-		r.Writes[i] = e.Write
+	r := RequestOf(s.config.Routes, b)
+	for _, w := range r.Writes {
+		w.Attempts++
 	}
 	began := time.Now()
 	body := s.api.Encode(r)

@@ -43,11 +43,13 @@ func newFloods(c config.Flood) floods {
 
 // look takes in what an answer said of each write of a batch and returns the code
 // that floods its destination, empty for none, and what is said of it.
-func (f *floods) look(b *batching.Batch, outcomes []model.Outcome) (code, message string) {
+func (f *floods) look(b *batching.Batch, outcomes []model.Outcome, then []batching.Then) (code, message string) {
 	w := f.lately[b.Destination]
 	for i, e := range b.Entries {
 		r := result{}
 		switch o := &outcomes[i]; {
+		case then[i] == batching.Anew:
+			continue // it says that the record is another one
 		case o.Kind == model.Rejected:
 			r.code = maphash.String(f.seed, o.Code)
 		case o.Kind != model.Accepted || w == nil:
@@ -135,12 +137,12 @@ func (s *Sink) flood(b *batching.Batch, a *model.Answer, then []batching.Then, f
 	if s.config.Flood.Action == config.FloodDeadLetter {
 		return batching.Verdict{}, false
 	}
-	code, message := s.floods.look(b, a.Outcomes)
+	code, message := s.floods.look(b, a.Outcomes, then)
 	if code == "" {
 		return batching.Verdict{}, false
 	}
 	for i := range a.Outcomes {
-		if a.Outcomes[i].Kind == model.Rejected && a.Outcomes[i].Code == code {
+		if then[i] != batching.Anew && a.Outcomes[i].Kind == model.Rejected && a.Outcomes[i].Code == code {
 			then[i], fates[i] = batching.WithLane, model.Fate{}
 		}
 	}

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -106,6 +107,11 @@ func (s *Sink) workIn(ctx context.Context, p *kafka.Partition) {
 				continue
 			}
 			m.items = items[before:len(items):len(items)]
+			if stop := stopOf(m.items); stop != nil {
+				s.admit(p, ready)
+				s.stopAt(r, stop)
+				return
+			}
 			for _, it := range m.items {
 				if it.Write == nil && it.Fate.Kind == model.DeadLettered {
 					m.kept = model.Keep(r)
@@ -117,6 +123,23 @@ func (s *Sink) workIn(ctx context.Context, p *kafka.Partition) {
 			admit()
 		}
 	}
+}
+
+// stopOf returns the item that ends the run, or nil.
+func stopOf(items []model.Item) *model.Item {
+	for i := range items {
+		if items[i].Fate.Kind == model.Stopped {
+			return &items[i]
+		}
+	}
+	return nil
+}
+
+// stopAt ends the run at a record that a person has to decide about. It is not begun,
+// nor is anything behind it in its partition: the next start reads it again.
+func (s *Sink) stopAt(r *model.Record, it *model.Item) {
+	s.fault.set(fmt.Errorf("route %q stops at topic %s, partition %d, offset %d (%s): %s",
+		it.Route, r.Topic, r.Partition, r.Offset, it.Fate.Reason.Code, it.Fate.Reason.Message))
 }
 
 // admit takes mapped records into the books of their partition.

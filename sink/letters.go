@@ -26,6 +26,7 @@ type letters struct {
 	topics  map[string]bool // known to be there
 	failing *LetterFault
 	backoff batching.Backoff // guarded by Sink.mu, like all that draws from the random source
+	told    map[refusal]bool
 }
 
 // letterID names a letter by the write that it is about.
@@ -64,7 +65,7 @@ const maxFlying = 256
 func newLetters(s *Sink) *letters {
 	return &letters{
 		sink: s, kick: make(chan struct{}, 1), pending: make(map[letterID]*letter),
-		topics: make(map[string]bool), backoff: s.newBackoff(),
+		topics: make(map[string]bool), backoff: s.newBackoff(), told: make(map[refusal]bool),
 	}
 }
 
@@ -117,11 +118,9 @@ func (l *letters) add(p model.TopicPartition, id writeID, d *deadletter.Letter, 
 		id: letterID{p, id}, letter: d, topic: l.sink.letterTopic(p.Topic),
 		queued: now, due: now, acknowledged: acknowledged,
 	}
-	l.sink.log.Debug().Str("route", d.Route).Str("topic", p.Topic).Int32("partition", p.Partition).Int64("offset", id.offset).
-		Str("code", d.Reason.Code).Str("field", d.Reason.Field).Str("operation_id", d.Reason.OperationID).
-		Str("dead_letter", x.topic).Msg(d.Reason.Message)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tell(x)
 	l.pending[x.id] = x
 	l.queue = append(l.queue, x)
 	l.wake()

@@ -20,6 +20,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	batch    *prometheus.HistogramVec
+	searches *prometheus.CounterVec
 
 	// Children that the record path uses, looked up once.
 	fateOf map[fateKey]prometheus.Counter
@@ -55,10 +56,12 @@ func newMetrics(r prometheus.Registerer, s *Sink) (*metrics, error) {
 			prometheus.ExponentialBuckets(0.005, 2, 14), "integration", "object", "type"),
 		batch: histogram("batch_writes", "Writes in a request.",
 			[]float64{1, 2, 5, 10, 25, 50, 75, 90, 99, 100}, "integration", "object", "type"),
+		searches: vec("searches_total", "Searches for CRM records, by integration, object and what they came to (none, one, several, failed).",
+			"integration", "object", "result"),
 		fateOf: make(map[fateKey]prometheus.Counter),
 	}
 	for _, c := range []prometheus.Collector{
-		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.lookups, m.requests, m.duration, m.batch,
+		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.lookups, m.requests, m.duration, m.batch, m.searches,
 		newGauges(s),
 	} {
 		if err := r.Register(c); err != nil {
@@ -90,6 +93,19 @@ func (m *metrics) request(b *batching.Batch, a *model.Answer, took time.Duration
 	m.requests.WithLabelValues(d.Integration, d.Object, t, strconv.Itoa(a.Status)).Inc()
 	m.duration.WithLabelValues(d.Integration, d.Object, t).Observe(took.Seconds())
 	m.batch.WithLabelValues(d.Integration, d.Object, t).Observe(float64(len(b.Entries)))
+}
+
+func (m *metrics) search(w *model.Write, f *found) {
+	result := "several"
+	switch {
+	case f.failed:
+		result = "failed"
+	case len(f.ids) == 0:
+		result = "none"
+	case len(f.ids) == 1 && !f.more:
+		result = "one"
+	}
+	m.searches.WithLabelValues(w.Destination.Integration, w.Destination.Object, result).Inc()
 }
 
 // gauges reads the sink's state when it is scraped.

@@ -7,6 +7,7 @@ import (
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink/kafka"
+	"github.com/ampersink/ampersink/sink/ledger"
 	"github.com/ampersink/ampersink/sink/offsets"
 )
 
@@ -23,6 +24,7 @@ type partition struct {
 	// partition comes back before they are settled, the record that is read again
 	// attaches to them instead of being sent beside them.
 	survivors map[writeID]survivor
+	epoch     int64          // of this member as the partition's owner; only with a ledger
 	known     *offsets.Known // what is done beyond what is committed, from earlier assignments
 	committed kafka.Commit   // as last acknowledged
 	end       int64          // offset behind the last record that was there at the last poll
@@ -75,12 +77,6 @@ func (s assignments) Assigned(ps []model.TopicPartition) {
 
 // Positioned implements kafka.Group.
 func (s assignments) Positioned(p model.TopicPartition, committed int64, metadata string) {
-	if s.options.Barrier != nil {
-		if err := s.options.Barrier(s.requestCtx, p); err != nil {
-			s.fault.set(err)
-			return
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	part := s.parts[p]
@@ -89,6 +85,7 @@ func (s assignments) Positioned(p model.TopicPartition, committed int64, metadat
 	}
 	part.tracker = offsets.New(committed, metadata).Knowing(part.known.Over(committed))
 	part.committed = kafka.Commit{Offset: committed, Metadata: metadata}
+	s.closeSettled(p, part, committed)
 	s.log.Debug().Str("topic", p.Topic).Int32("partition", p.Partition).Int64("committed", committed).
 		Int("done_above", part.tracker.Restored()).Msg("partition positioned")
 }
@@ -109,19 +106,22 @@ func (s *Sink) giveUp(ctx context.Context, ps []model.TopicPartition) {
 	defer cancelRequests()
 
 	leaving := s.leaving(ps)
-	busy := func() bool {
-		for e := range s.inFlight {
-			if leaving(e.Write) {
-				return false
-			}
-		}
-		return s.letters.pendingOf(ps) == 0
-	}
-	if !s.await(forRequests, busy) {
+	settling := func() bool { return s.letters.pendingOf(ps) > 0 || anyOf(s.identity.writing, leaving) }
+	if !s.await(forRequests, func() bool { return !anyOf(s.inFlight, leaving) && !settling() }) {
 		s.doubt(leaving, "the partition was taken away before the answer came")
-		s.await(ctx, func() bool { return s.letters.pendingOf(ps) == 0 })
+		s.await(ctx, func() bool { return !settling() })
 	}
 	s.commits.finalOf(ctx, ps)
+}
+
+// anyOf reports whether any of the writes matches.
+func anyOf[T any](entries map[*batching.Entry]T, match func(*model.Write) bool) bool {
+	for e := range entries {
+		if match(e.Write) {
+			return true
+		}
+	}
+	return false
 }
 
 // leaving drops what is queued of the partitions and returns a test for their writes.
@@ -141,6 +141,7 @@ func (s *Sink) leaving(ps []model.TopicPartition) func(*model.Write) bool {
 	for _, w := range s.sched.Drop(match, time.Now()) {
 		s.memory.release(w.Size())
 	}
+	s.identity.forgetGone()
 	s.pump()
 	s.announceChange()
 	return match
@@ -177,6 +178,11 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 			s.kafka.Resume([]model.TopicPartition{p}) // the client remembers a pause beyond the assignment
 		}
 		for e := range s.inFlight {
+			if e.Write.Source.TopicPartition == p {
+				part.survive(idOf(e.Write))
+			}
+		}
+		for e := range s.identity.writing {
 			if e.Write.Source.TopicPartition == p {
 				part.survive(idOf(e.Write))
 			}
@@ -241,6 +247,10 @@ func everything(*model.Write) bool { return true }
 type flight struct {
 	batch *batching.Batch
 	sent  time.Time
+	// epoch is the owner's of the write's partition when it was sent: an answer that comes after
+	// the partition has gone still says so.
+	epoch     int64
+	announced *ledger.Announcement // of a create; nil: the ledger does not know it
 	// doubted: its fate was given already, at the end of a drain, as in doubt.
 	doubted bool
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -27,7 +28,51 @@ type virtual struct {
 	*api
 	*running
 	kafka *kafkatest.Fake
+	cable cable
 	topic string
+}
+
+// cable is the way to the brokers: once it is cut, connections break and new ones are
+// not made.
+type cable struct {
+	dialer func(ctx context.Context, network, address string) (net.Conn, error)
+	mu     sync.Mutex
+	conns  []net.Conn
+	isCut  bool
+}
+
+func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	// Not under the lock: a wait for one stops virtual time.
+	if c.closed() {
+		const patience = 10 * time.Second // of a dialer
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	conn, err := c.dialer(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conns = append(c.conns, conn)
+	return conn, nil
+}
+
+func (c *cable) closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isCut
+}
+
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.isCut = true
+	for _, conn := range c.conns {
+		_ = conn.Close()
+	}
 }
 
 // pipes is a listener whose connections are pipes.
@@ -65,6 +110,7 @@ func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWrite
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := &virtual{api: bareAPI(t), kafka: kafkatest.NewVirtual(t)}
+		v.cable.dialer = v.kafka.Dial
 		v.api.script = script
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		server := &http.Server{Handler: v.api, ReadHeaderTimeout: time.Minute}
@@ -75,7 +121,7 @@ func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWrite
 		v.topic = v.kafka.NewTopic(t, 1, nil)
 		cfg := configure(t, v.kafka.Brokers(), "g", v.topic, "http://127.0.0.1:1", "")
 		cfg.Retry = config.Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second, Patience: 5 * time.Minute}
-		o := sink.Options{Config: cfg, Log: testLog(t), Dial: v.kafka.Dial, Transport: transport}
+		o := sink.Options{Config: cfg, Log: testLog(t), Dial: v.cable.dial, Transport: transport}
 		for _, edit := range edits {
 			edit(v, &o)
 		}
@@ -263,5 +309,40 @@ func TestAThrottledEntrySlowsItsLaneAndIsAllThatIsSentAgain(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever stops the program waits shutdown_timeout and a little, and kills it then: that a
+// broker is gone must not make it longer, at whatever point of losing it that happens.
+func TestStoppingWaitsForNoBrokerThatIsGone(t *testing.T) {
+	const goodbye, shutdown = 5 * time.Second, 30 * time.Second // the default
+	for _, c := range []struct {
+		name  string
+		write bool // is done and its offset not committed
+		bound time.Duration
+	}{
+		{"nothing to drain", false, goodbye},
+		{"an offset to commit", true, shutdown + goodbye},
+	} {
+		for _, since := range []time.Duration{0, time.Second, 5 * time.Second, 20 * time.Second, time.Minute} {
+			t.Run(c.name+"/"+since.String(), func(t *testing.T) {
+				inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
+					time.Sleep(10 * time.Second) // a member by then
+					if c.write {
+						v.kafka.Produce(t, create(v.topic, 1))
+						waitFor(t, "the request", func() bool { return len(v.taken()) == 1 })
+					}
+					v.cable.cut()
+					time.Sleep(since)
+					began := time.Now()
+					if err := v.drain(); err != nil {
+						t.Error(err)
+					}
+					if took := time.Since(began); took > c.bound {
+						t.Errorf("took %s, want at most %s", took, c.bound)
+					}
+				})
+			})
+		}
 	}
 }

@@ -2,28 +2,32 @@ package sink
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ampersand"
 )
 
-// requestSettings is what the requests of a route carry beside its writes. All
-// routes of a destination agree on it.
-type requestSettings struct {
-	allOrNone bool
-	headers   []config.Header
-}
-
-func (s *Sink) routeOf(b *batching.Batch) requestSettings {
+// RequestOf returns the request that a batch becomes: its writes and what their
+// route adds to them. All routes of a destination agree on that.
+func RequestOf(routes []config.Route, b *batching.Batch) *ampersand.Request {
 	name := b.Entries[0].Write.Route
-	for i := range s.config.Routes {
-		if r := &s.config.Routes[i]; r.Name == name {
-			return requestSettings{r.Batch.AllOrNone, r.Headers}
-		}
+	at := slices.IndexFunc(routes, func(r config.Route) bool { return r.Name == name })
+	if at < 0 {
+		panic("BUG: a write of a route that is not in the configuration: " + name)
 	}
-	panic("BUG: a write of a route that is not in the configuration: " + name)
+	r := &ampersand.Request{
+		Destination: b.Destination, Type: b.Type, AllOrNone: routes[at].Batch.AllOrNone, Headers: routes[at].Headers,
+		Writes: make([]*model.Write, len(b.Entries)),
+	}
+	for i, e := range b.Entries {
+		r.Writes[i] = e.Write
+	}
+	return r
 }
 
 // apiKey is the key of the API. One that came from a file is read again when it is

@@ -26,8 +26,16 @@ func (s *Sink) Run(ctx context.Context) error {
 
 	s.letters = newLetters(s)
 	s.commits = newCommitter(s)
+	closeLedger, err := s.openLedger(intake, work)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	client, err := kafka.Open(intake, s.kafkaOptions())
 	if err != nil {
+		closeLedger(work)
 		if ctx.Err() != nil {
 			return nil // asked to stop before anything was read
 		}
@@ -51,6 +59,9 @@ func (s *Sink) Run(ctx context.Context) error {
 	s.log.Info().AnErr("cause", context.Cause(intake)).Msg("stopping: draining what was taken in")
 
 	s.drain(work)
+	flush, cancel := context.WithTimeout(work, flushTimeout)
+	closeLedger(flush)
+	cancel()
 	stopWork()
 	background.Wait()
 	client.Close()
@@ -63,6 +74,10 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 	return context.Cause(intake)
 }
+
+// flushTimeout is how long what was written down last may take to be acknowledged: ends of
+// announcements, which a later reader would take for open otherwise.
+const flushTimeout = 5 * time.Second
 
 // begin notes when the run began: the status may be asked for before it.
 func (s *Sink) begin() {
@@ -77,7 +92,9 @@ func (s *Sink) setClient(c *kafka.Client) {
 	s.kafka = c
 }
 
-func (s *Sink) kafkaOptions() kafka.Options {
+// Reading returns what a configuration reads: that part of the options which it
+// decides alone.
+func Reading(c *config.Config) kafka.Options {
 	var topics, patterns []string
 	add := func(t config.Topics) {
 		topics = append(topics, t.Names...)
@@ -85,19 +102,24 @@ func (s *Sink) kafkaOptions() kafka.Options {
 			patterns = append(patterns, t.Regex)
 		}
 	}
-	for _, r := range s.config.Routes {
+	for _, r := range c.Routes {
 		add(r.Topics)
 	}
 	required := len(topics)
-	for _, r := range s.config.Skip {
+	for _, r := range c.Skip {
 		add(r.Topics)
 	}
 	return kafka.Options{
-		Config: s.config.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
-		Ours:       []string{kafka.OwnPattern(s.config.DeadLetter.Topic)},
-		FetchAhead: s.memory.fetchAhead(),
-		Dial:       s.options.Dial, Log: s.log, Group: assignments{s}, Fault: s.fault.set,
+		Config: c.Kafka, Topics: topics, Required: topics[:required:required], Patterns: patterns,
+		Ours: []string{kafka.OwnPattern(c.DeadLetter.Topic), kafka.OwnPattern(ledgerTopic(c))},
 	}
+}
+
+func (s *Sink) kafkaOptions() kafka.Options {
+	o := Reading(s.config)
+	o.FetchAhead = s.memory.fetchAhead()
+	o.Dial, o.Log, o.Group, o.Fault = s.options.Dial, s.log, assignments{s}, s.fault.set
+	return o
 }
 
 // drain gives the writes that were taken in their fates within the shutdown
@@ -107,6 +129,8 @@ func (s *Sink) drain(work context.Context) {
 	total := s.config.ShutdownTimeout
 	deadline, cancel := context.WithTimeout(work, total)
 	defer cancel()
+	inTime := context.AfterFunc(deadline, s.kafka.Disconnect)
+	defer inTime()
 	forRequests, cancelRequests := context.WithTimeout(deadline, total-reserve(total))
 	defer cancelRequests()
 
@@ -125,7 +149,7 @@ func (s *Sink) drain(work context.Context) {
 	s.mu.Unlock()
 	s.cancelRequest(errStopped)
 	s.requests.Wait()
-	if !s.await(deadline, func() bool { return s.letters.empty() }) {
+	if !s.await(deadline, func() bool { return s.letters.empty() && len(s.identity.writing) == 0 }) {
 		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
 	}
 	s.commits.final(deadline)

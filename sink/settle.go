@@ -25,6 +25,8 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	fates := make([]model.Fate, len(b.Entries))
 	for i, e := range b.Entries {
 		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
+		s.identity.learned(e, &a.Outcomes[i], s.inFlight[e])
+		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], began)
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
 		}
@@ -46,17 +48,21 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	}
 	s.sched.Finish(b, then, verdict, now)
 	for i, e := range b.Entries {
+		f := s.inFlight[e]
 		delete(s.inFlight, e)
 		switch {
 		case then[i] != batching.Settle:
 		case fates[i].Kind == model.Open:
 			s.abandon(e)
-		case fates[i].Kind == model.Written:
+		case fates[i].Kind == model.Written && s.identity.remember(e, &a.Outcomes[i], f):
+			// It is settled when the ledger has acknowledged what it says of its row.
+		case fates[i].Kind != model.DeadLettered && fates[i].Kind != model.InDoubt:
 			s.settle(e, fates[i])
 		default:
 			s.letters.refusedWrite(e, fates[i], began, now)
 		}
 	}
+	s.identity.flush()
 	s.announceChange()
 	s.pump()
 	s.share(now)
@@ -164,8 +170,8 @@ func (s *Sink) doubt(match func(*model.Write) bool, why string) {
 		return
 	}
 	for e, f := range s.inFlight {
-		if f.batch.Type != model.Create || f.doubted || !match(e.Write) {
-			continue
+		if f.batch.Type != model.Create || f.doubted || announces(e.Write) || !match(e.Write) {
+			continue // what was announced is found open by whoever reads it next
 		}
 		f.doubted = true
 		s.letters.doubted(e, model.Fate{Kind: model.InDoubt, Reason: &model.Reason{
@@ -204,6 +210,7 @@ func (s *Sink) detach(w *model.Write) {
 func (s *Sink) abandon(e *batching.Entry) {
 	w := e.Write
 	s.sched.Settled(e)
+	delete(s.identity.doubts, e)
 	s.memory.release(w.Size())
 	s.sched.Durable(w.Conflicts, time.Now())
 	p, id := w.Source.TopicPartition, idOf(w)

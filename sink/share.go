@@ -11,7 +11,8 @@ import (
 // shares keeps a lane that does not move from taking the memory of those that
 // do. It is guarded by Sink.mu.
 //
-//   - A lane that is still (paused, or without an answer for stillAfter) may hold
+//   - A lane that is still (paused, without an answer for stillAfter, or most of it waiting for
+//     other rows) may hold
 //     limits.lane_share of the memory, and all that are still together half of it. Beyond that the
 //     partitions that feed it are paused; the others go on.
 //   - A lane that moves may hold three eighths, or what is left of that half. Beyond it the
@@ -91,12 +92,13 @@ func (h *shares) look(sched *batching.Scheduler, now time.Time) (over map[model.
 		d := l.Destination
 		_, paused := sched.Blocking(d)
 		was := h.over[d]
-		if !paused && !was && (l.InFlight == 0 || now.Sub(l.Answered) < stillAfter) {
+		moves := l.InFlight == 0 && l.Waits <= l.Bytes/2 || l.InFlight > 0 && now.Sub(l.Answered) < stillAfter
+		if !paused && !was && moves {
 			most = max(most, l.Bytes)
 			return
 		}
 		together += l.Bytes
-		if paused {
+		if paused || l.Waits > l.Bytes/2 {
 			still = append(still, d)
 		}
 		// What was too much is so until half of it is gone, so as not to flap.

@@ -38,13 +38,6 @@ type Options struct {
 	Rand rand.Source
 	// UntilEnd ends the run at the end offsets seen at its start.
 	UntilEnd bool
-	// Announce is called between choosing a batch and sending it. The batch is not
-	// sent until it returns nil.
-	Announce func(context.Context, *batching.Batch) error
-	// Barrier is called for a partition before its first record is worked in.
-	Barrier func(context.Context, model.TopicPartition) error
-	// Resolve decides a write's type and id when its keys are free (batching.Config).
-	Resolve func(*batching.Entry) bool
 }
 
 // Sink runs once: make another one to run again.
@@ -74,6 +67,7 @@ type Sink struct {
 	floods   floods
 	totals   Totals
 	inFlight map[*batching.Entry]*flight
+	identity *identities
 	changed  chan struct{} // closed and replaced whenever a write is settled
 	stopping bool          // draining: nothing new is taken in
 	closed   bool          // the drain is over: nothing is sent any more
@@ -120,22 +114,23 @@ func New(o Options) (*Sink, error) {
 		transport = ampersand.NewTransport(ampersand.TransportOptions{MaxConns: o.Config.Limits.Requests})
 	}
 	s.api, err = ampersand.New(ampersand.Options{
-		URL: o.Config.Ampersand.URL, Project: o.Config.Ampersand.Project, APIKey: s.keys.current,
+		URL: o.Config.Ampersand.URL, SearchURL: o.Config.Ampersand.SearchURL, Project: o.Config.Ampersand.Project, APIKey: s.keys.current,
 		Timeout: o.Config.Ampersand.Timeout, Transport: transport, UserAgent: "ampersink",
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.identity = newIdentities(s)
 	s.sched = batching.New(batching.Config{
-		Settings: laneSettings(o.Config.Routes), Requests: o.Config.Limits.Requests,
-		NewBackoff: s.newBackoff, Patience: o.Config.Retry.Patience, Resolve: o.Resolve,
+		Settings: LaneSettings(o.Config.Routes), Requests: o.Config.Limits.Requests,
+		NewBackoff: s.newBackoff, Patience: o.Config.Retry.Patience, Resolve: s.identity.resolve,
 	})
 	return s, nil
 }
 
-// laneSettings returns how the writes of a destination travel. Routes that share
+// LaneSettings returns how the writes of a destination travel. Routes that share
 // one agree (the configuration is refused otherwise), so any of them tells.
-func laneSettings(routes []config.Route) func(model.Destination) batching.Settings {
+func LaneSettings(routes []config.Route) func(model.Destination) batching.Settings {
 	type object struct{ integration, object, group string }
 	table := make(map[object]batching.Settings)
 	for _, r := range routes {

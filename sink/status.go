@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/sink/ledger"
 )
 
 // Status is what the sink is doing, for /status. It holds no secret.
@@ -23,6 +24,7 @@ type Status struct {
 	Waiting    int               `json:"waiting_writes"`
 	InFlight   int               `json:"requests_in_flight"`
 	Memory     MemoryStatus      `json:"memory"`
+	Identity   *IdentityStatus   `json:"identity,omitempty"` // with a ledger
 	Totals     Totals            `json:"totals"`
 
 	// Registry is nil when no route needs a schema registry.
@@ -78,6 +80,17 @@ type MemoryStatus struct {
 	Full         bool  `json:"full"`
 }
 
+// IdentityStatus is what is known of rows, and what waits for more.
+type IdentityStatus struct {
+	Ledger   ledger.Stats `json:"ledger"`
+	Topic    string       `json:"topic"`
+	Awaiting int          `json:"awaiting"` // writes that wait for another row, or for a doubt to end
+	// Reasons says of the first of them what they wait for, and since when.
+	Reasons   []string `json:"reasons,omitempty"`
+	Searching int      `json:"searching"` // writes in the queues of searches
+	Writing   int      `json:"writing"`   // writes whose fate waits for the ledger's acknowledgement
+}
+
 // maxLanes bounds the lanes that a status lists: there may be ten thousand.
 const maxLanes = 100
 
@@ -92,7 +105,7 @@ func (s *Sink) Status() Status {
 	}
 	st.Registry = s.lookups.status(now, s.config.Retry.Patience)
 	if s.kafka == nil {
-		st.Reasons = []string{"connecting to Kafka"}
+		st.Reasons = []string{"connecting to Kafka, or reading the ledger"}
 		return st
 	}
 	st.Lease = s.kafka.LeaseValid()
@@ -104,6 +117,7 @@ func (s *Sink) Status() Status {
 	s.holdStatus(&st)
 	s.laneStatus(&st, now)
 	s.partitionStatus(&st, now)
+	s.identity.status(&st, now)
 	st.LettersInFlight = s.letters.count()
 	st.LetterFault = s.letters.fault(now)
 	if err := s.commits.failing; err != nil {

@@ -24,7 +24,7 @@ func (a *app) demo() *cobra.Command {
 			if o.Events < 1 {
 				return configError{fmt.Errorf("--events is %d, want 1 or more", o.Events)}
 			}
-			log := newLog(config.Log{Level: "warn", Format: "auto"}, a.stderr)
+			log := newLog(config.Log{Level: "error", Format: "auto"}, a.stderr) // its mistakes are told at the end
 			o.Out, o.Log = a.stdout, log
 			if f, ok := a.stdout.(interface{ Fd() uintptr }); ok {
 				o.Terminal = isatty.IsTerminal(f.Fd())

@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 		Long: "ampersink reads change events from Kafka topics as a consumer group, maps them to create,\n" +
 			"update and delete, writes them in batches to the Ampersand write API, and moves an offset\n" +
 			"only when the record's fate is known.",
-		Example:       "  ampersink demo\n  ampersink validate --config config.yaml --connect\n  ampersink run --config config.yaml",
+		Example:       "  ampersink demo\n  ampersink validate --config config.yaml --connect\n  ampersink preview --config config.yaml\n  ampersink run --config config.yaml",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          aCommand,
@@ -83,10 +83,11 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return configError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
-	root.AddCommand(a.run(), a.validate(), a.sandbox(), a.demo(), a.version())
+	root.AddCommand(a.run(), a.validate(), a.preview(), a.sandbox(), a.demo(), a.version())
 	for _, c := range root.Commands() {
 		c.Args = noArgs
 	}
+	root.AddCommand(a.ledger())
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,8 @@ func TestASandboxThatCannotBeIsAWrongCall(t *testing.T) {
 	}{
 		"no CRM":             {nil, "--crm hubspot or --crm salesforce"},
 		"a CRM of another":   {[]string{"--crm", "pipedrive"}, "pipedrive"},
+		"a negative lag":     {[]string{"--crm", "hubspot", "--index-lag", "-1s"}, "negative"},
+		"a unique nothing":   {[]string{"--crm", "hubspot", "--unique", "email"}, "--unique email: want OBJECT=FIELD"},
 		"a negative latency": {[]string{"--crm", "hubspot", "--latency", "-1s"}, "negative"},
 		"a flag that is not": {[]string{"--crm", "hubspot", "--colour", "red"}, "--colour"},
 		"an argument":        {[]string{"--crm", "hubspot", "red"}, `"red"`},
@@ -120,4 +123,12 @@ func TestTheSandboxServesUntilItIsStopped(t *testing.T) {
 func drop(r io.Reader) error {
 	_, err := io.Copy(io.Discard, r)
 	return err
+}
+
+func TestUniqueFieldsAreReadByObject(t *testing.T) {
+	t.Parallel()
+	got, err := uniqueFields([]string{"contact=", "company=domain, tax_id", "deal=dealname"})
+	if err != nil || len(got) != 3 || len(got["contact"]) != 0 || !slices.Equal(got["company"], []string{"domain", "tax_id"}) || !slices.Equal(got["deal"], []string{"dealname"}) {
+		t.Errorf("%v %v", got, err)
+	}
 }

@@ -9,6 +9,7 @@
 //   - A create whose answer was lost, or that was accepted, is not sent again by the
 //     process that sent it.
 //   - Dead letters hold only the guilty, creates in doubt, and all of the guilty.
+//   - Of a source without CRM ids: the CRM ends with one record for each row, as the source has it.
 //   - The committed offsets are at the end.
 //
 // What is excused is counted apart, by name, and never silently: see Report.
@@ -95,6 +96,10 @@ type Run struct {
 	Calls        []Call
 	Letters      []Letter
 	Disturbances []Disturbance
+	// Late: no row carried a CRM id, and Records is what the CRM holds at the end. Match: they
+	// could be searched for.
+	Late, Match bool
+	Records     []Record
 	// Behind lists the partitions whose committed offset is not their end.
 	Behind []string
 }
@@ -109,6 +114,8 @@ type Report struct {
 	// disturbed between the two (the ledger's intents end that); a request applied late by
 	// the API; a dead letter twice, after a crash between its acknowledgement and the commit.
 	RepeatedCreates, AppliedLate, RepeatedLetters int
+	// LateDuplicates are rows that the API made a second record of after the request was given up.
+	LateDuplicates int
 
 	Faults []string
 }
@@ -117,8 +124,8 @@ type Report struct {
 func (r *Report) OK() bool { return len(r.Faults) == 0 }
 
 func (r *Report) String() string {
-	s := fmt.Sprintf("%d events, %d calls: %d written, %d dead-lettered (%d guilty, %d in doubt); excused: %d creates repeated, %d applied late, %d letters repeated; %d faults",
-		r.Events, r.Calls, r.Written, r.DeadLettered, r.Guilty, r.InDoubt, r.RepeatedCreates, r.AppliedLate, r.RepeatedLetters, len(r.Faults))
+	s := fmt.Sprintf("%d events, %d calls: %d written, %d dead-lettered (%d guilty, %d in doubt); excused: %d creates repeated, %d applied late, %d of them duplicates, %d letters repeated; %d faults",
+		r.Events, r.Calls, r.Written, r.DeadLettered, r.Guilty, r.InDoubt, r.RepeatedCreates, r.AppliedLate, r.LateDuplicates, r.RepeatedLetters, len(r.Faults))
 	const most = 20
 	for i, f := range r.Faults {
 		if i == most {
@@ -139,6 +146,7 @@ func (r *Report) Add(o *Report) {
 	r.InDoubt += o.InDoubt
 	r.RepeatedCreates += o.RepeatedCreates
 	r.AppliedLate += o.AppliedLate
+	r.LateDuplicates += o.LateDuplicates
 	r.RepeatedLetters += o.RepeatedLetters
 	r.Faults = append(r.Faults, o.Faults...)
 }
@@ -148,7 +156,11 @@ func Check(run *Run) *Report {
 	j := newJudge(run)
 	j.everyWriteHasItsOneFate()
 	j.noKeyGoesBackwards()
-	j.noCreateIsSentBlindly()
+	if run.Late {
+		j.theCRMEqualsTheSource()
+	} else {
+		j.noCreateIsSentBlindly()
+	}
 	j.lettersHoldOnlyTheGuilty()
 	for _, b := range run.Behind {
 		j.fault("behind: %s", b)
@@ -208,6 +220,8 @@ func (j *judge) everyWriteHasItsOneFate() {
 		case e.Want == Skipped && (applied || len(letters) > 0):
 			j.fault("not skipped: %s", e)
 		case e.Want == Skipped:
+		case j.run.Late && e.Type == model.Delete && len(letters) == 0:
+			// There may have been nothing to delete; what is left of it diverges.
 		case !applied && len(letters) == 0:
 			j.fault("lost: %s has no fate", e)
 		case applied && len(letters) > 0 && letters[0].Code != InDoubt:
@@ -281,6 +295,9 @@ func (j *judge) lettersHoldOnlyTheGuilty() {
 		switch {
 		case e == nil:
 			j.fault("a dead letter of no event: %+v", *l)
+		case j.run.Match && (l.Code == InDoubt || l.Code == unknownID):
+			j.fault("parked although it can be searched for: %s is dead-lettered with %s", e, l.Code)
+		case j.run.Late && j.parkedRightly(l, e):
 		case l.Code == InDoubt && e.Type != model.Create:
 			j.fault("innocent: %s is dead-lettered as in doubt and is no create", e)
 		case l.Code == InDoubt && !j.doubtful(e):

@@ -26,6 +26,8 @@ type StreamOptions struct {
 	// IDs are the CRM ids of the rows that are there before, by row; Tenant says which tenant
 	// a row belongs to.
 	IDs []string
+	// Late: no row carries a CRM id, none is there before, and a delete tells nothing but its key.
+	Late bool
 }
 
 // Stream makes Debezium events and remembers what must become of each: creates of
@@ -42,6 +44,8 @@ type Stream struct {
 	events []Event
 	// Deletes are the events that delete a record, by its CRM id: a delete carries no version.
 	Deletes map[string]int64
+	// alive are the keys of the rows that are there, and dead those that were, with Late.
+	alive, dead []string
 }
 
 // NewStream makes a stream; its seed decides all of it.
@@ -50,7 +54,9 @@ func NewStream(o StreamOptions) *Stream {
 		o: o, random: rand.New(rand.NewPCG(o.Seed, 3)), next: 1, gone: make(map[int]bool), grown: slices.Clone(o.Partitions),
 		at: make(map[model.TopicPartition]int64), Deletes: make(map[string]int64),
 	}
-	s.zipf = rand.NewZipf(s.random, 1.3, 2, uint64(len(o.IDs)-1))
+	if !o.Late {
+		s.zipf = rand.NewZipf(s.random, 1.3, 2, uint64(len(o.IDs)-1))
+	}
 	return s
 }
 
@@ -91,6 +97,9 @@ type row struct {
 func (s *Stream) event() *kgo.Record {
 	version := s.next
 	s.next++
+	if s.o.Late {
+		return s.lateEvent(version)
+	}
 	n := int(s.zipf.Uint64())
 	known := row{fmt.Sprint(n), s.o.IDs[n], s.o.Partitions}
 	fresh := row{fmt.Sprintf("new-%d", version), "", s.grown}

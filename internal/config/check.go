@@ -33,6 +33,8 @@ func (c *checker) all() {
 	c.sharedDestinations()
 	c.skipRules()
 	c.deadLetters()
+	c.ledger()
+	c.identity()
 }
 
 func (c *checker) kafka() {
@@ -86,6 +88,7 @@ func (c *checker) ampersand() {
 		c.at("ampersand.api_key", "contains a line break or another control character, which no header can carry")
 	}
 	c.address("ampersand.url", &a.URL)
+	c.address("ampersand.search_url", &a.SearchURL)
 	c.address("ampersand.api_url", &a.OperationsURL)
 }
 
@@ -123,11 +126,7 @@ func (c *checker) flood() {
 	if f.Keys <= f.Window || f.Action == FloodDeadLetter || !c.sound("flood.keys", "flood.window") {
 		return
 	}
-	key := "flood.keys"
-	if _, ok := c.places[key]; !ok {
-		key = "flood.window"
-	}
-	c.at(key, "the guard would never act, because %d different keys (flood.keys) are not among the last %d writes (flood.window): "+
+	c.at(c.written("flood.keys", "flood.window"), "the guard would never act, because %d different keys (flood.keys) are not among the last %d writes (flood.window): "+
 		"make keys smaller or window larger, or switch the guard off with flood.action: dead_letter", f.Keys, f.Window)
 }
 

@@ -47,10 +47,10 @@ func (c *checker) unique(words []string, key string) {
 
 // needsID refuses updates and deletes that could never find their record.
 func (c *checker) needsID(r *Route, at string) {
-	if r.ID != (ID{}) || !c.sound(at+".id", at+".envelope", at+".operation") {
+	if len(r.ID.Ways) > 0 || !c.sound(at+".id", at+".envelope", at+".operation") {
 		return
 	}
-	const way = "needs the CRM's own id: set id: {field: FIELD}, or "
+	const way = "needs the CRM's own id: say with id where it is found (ledger, {match: {CRM_FIELD: FIELD}} or {field: FIELD}), or "
 	possible := kindsOf(r)
 	if possible.updates && r.OnUpdate == ActionUpdate && c.sound(at+".on_update") {
 		c.at(at+".on_update", "an update %son_update: ignore", way)
@@ -83,7 +83,7 @@ func kindsOf(r *Route) kinds {
 		return kinds{o.Value == "create", o.Value == "update", o.Value == "delete"}
 	default:
 		// A row that carries an id is an update, one without is a create.
-		return kinds{creates: true, updates: r.ID != (ID{})}
+		return kinds{creates: true, updates: r.ID.Has(IDField)}
 	}
 }
 
@@ -93,12 +93,15 @@ func (c *checker) needsFields(r *Route, at string) {
 		return
 	}
 	possible := kindsOf(r)
-	creates := possible.creates && (r.OnCreate == ActionCreate || r.OnSnapshot == ActionCreate && r.Envelope != EnvelopePlain)
-	if !creates && (!possible.updates || r.OnUpdate != ActionUpdate) {
+	creates := possible.creates && (writes(r.OnCreate) || writes(r.OnSnapshot) && r.Envelope != EnvelopePlain)
+	if !creates && !(possible.updates && writes(r.OnUpdate)) {
 		return
 	}
 	c.at(at+".fields", "missing, and required: a create or an update without fields would write nothing")
 }
+
+// writes reports whether an action writes the fields of a row.
+func writes(a Action) bool { return a == ActionCreate || a == ActionUpdate || a == ActionUpsert }
 
 // routeNames refuses names that are not unique, as words or as hashes: commits
 // name a write by the hash of its route.

@@ -92,18 +92,48 @@ func (c *checker) deadLetters() {
 			}
 		}
 	}
-	c.ownTopics(template, placeholder)
+	c.ownTopics("dead_letter.topic", template, ownPattern(template), "call the dead letters' topic something else")
 }
 
-// ownTopics refuses topics whose name the dead-letter topic of another could
-// have.
-func (c *checker) ownTopics(template, placeholder string) {
-	own := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(template), regexp.QuoteMeta(placeholder), ".+") + "$")
+// ownPattern matches the names that the dead-letter topic can have.
+func ownPattern(template string) func(string) bool {
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(template), regexp.QuoteMeta("{topic}"), ".+") + "$").MatchString
+}
+
+// ledger refuses a topic of the ledger that cannot be, one that would be read as a
+// source, and one that dead letters would be written to.
+func (c *checker) ledger() {
+	const key, dead = "ledger.topic", "dead_letter.topic"
+	if !c.sound(key, "kafka.group") {
+		return
+	}
+	template, topic := c.cfg.Ledger.Topic, c.cfg.Ledger.TopicOf(c.cfg.Kafka.Group)
+	inUse := slices.ContainsFunc(c.cfg.Routes, func(r Route) bool { return r.ID.Has(IDLedger) })
+	switch fixed := strings.ReplaceAll(template, groupPlaceholder, "x"); {
+	case strings.ContainsAny(fixed, "{}"):
+		c.at(key, "found %s, expected a topic name, in which only %s is replaced", c.shown(key, template), groupPlaceholder)
+	case !isTopic(fixed):
+		c.at(key, "found %s, expected a topic name, with %s for the consumer group", c.shown(key, template), groupPlaceholder)
+	case !inUse:
+		// A group may have a name that no topic can have.
+	case !isTopic(topic):
+		c.at(c.written(key, "kafka.group"), "ledger.topic (%s) is not the name of a topic for group %s (letters, digits, dots, dashes and underscores, at most %d):"+
+			" write a name without %s", c.shown(key, template), c.shown("kafka.group", c.cfg.Kafka.Group), maxTopic, groupPlaceholder)
+	case c.sound(dead) && ownPattern(c.cfg.DeadLetter.Topic)(topic):
+		c.at(c.written(key, dead), "ledger.topic (%s) fits dead_letter.topic (%s): call one of them something else",
+			c.shown(key, template), c.shown(dead, c.cfg.DeadLetter.Topic))
+	default:
+		c.ownTopics(key, template, func(name string) bool { return name == topic }, "call the ledger's topic something else")
+	}
+}
+
+// ownTopics refuses topics that are ours by name.
+func (c *checker) ownTopics(key, template string, own func(string) bool, instead string) {
 	refuse := func(t *Topics, at string) {
 		for i, name := range t.Names {
-			if key := fmt.Sprintf("%s[%d]", at, i); own.MatchString(name) && c.sound(key) {
-				c.at(key, "%s fits dead_letter.topic (%s), and our own topics are never consumed: take it out, or call the dead letters' topic something else",
-					c.shown(key, name), c.shown("dead_letter.topic", template))
+			if at := fmt.Sprintf("%s[%d]", at, i); own(name) && c.sound(at) {
+				c.at(at, "%s fits %s (%s), and our own topics are never consumed: take it out, or %s",
+					c.shown(at, name), key, c.shown(key, template), instead)
 			}
 		}
 	}

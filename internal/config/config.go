@@ -15,6 +15,7 @@ type Config struct {
 	Routes          []Route       `yaml:"routes"`
 	Skip            []SkipRule    `yaml:"skip"`
 	DeadLetter      DeadLetter    `yaml:"dead_letter"`
+	Ledger          Ledger        `yaml:"ledger"`
 	Retry           Retry         `yaml:"retry"`
 	InDoubt         InDoubt       `yaml:"in_doubt"`
 	Flood           Flood         `yaml:"flood"`
@@ -84,6 +85,8 @@ type Ampersand struct {
 	// says exactly ${file:PATH}; else empty.
 	APIKeyFile string `yaml:"-"`
 	Project    string `yaml:"project"`
+	// SearchURL is where records are searched, without a slash at its end.
+	SearchURL string `yaml:"search_url"`
 	// OperationsURL is where operations are looked up, without a slash at its end.
 	OperationsURL string        `yaml:"api_url"`
 	Timeout       time.Duration `yaml:"timeout"`
@@ -95,12 +98,16 @@ type Route struct {
 	Topics    Topics    `yaml:"topics"`
 	Format    Formats   `yaml:"format"`
 	Envelope  Envelope  `yaml:"envelope"`
+	Unwrap    Unwrap    `yaml:"unwrap"`
 	Operation Operation `yaml:"operation"` // plain only
 	To        To        `yaml:"to"`
 	// Key lists the fields of the source key, in order; empty: the whole record key.
-	Key    []string `yaml:"key"`
-	ID     ID       `yaml:"id"`
-	Fields []Field  `yaml:"fields"` // a mapping in the file, its order kept
+	Key []string `yaml:"key"`
+	// IdentitySpace is within what a key is one row; empty: the topic.
+	IdentitySpace string  `yaml:"identity_space"`
+	ID            ID      `yaml:"id"`
+	Search        Search  `yaml:"search"`
+	Fields        []Field `yaml:"fields"` // a mapping in the file, its order kept
 
 	Associations Associations `yaml:"associations"`
 	Headers      []Header     `yaml:"headers"`
@@ -110,13 +117,25 @@ type Route struct {
 	OnDelete    OnDelete `yaml:"on_delete"`
 	OnSnapshot  Action   `yaml:"on_snapshot"`
 	OnTombstone Action   `yaml:"on_tombstone"`
-	Before      Before   `yaml:"before"`
-	Placeholder string   `yaml:"placeholder"`
-	Update      Update   `yaml:"update"`
-	When        string   `yaml:"when"` // empty: every row
-	Nulls       Nulls    `yaml:"nulls"`
-	Mode        Mode     `yaml:"mode"`
-	Batch       Batch    `yaml:"batch"`
+	// What becomes of records that are no change of one row.
+	OnTruncate  OnTruncate  `yaml:"on_truncate"`
+	OnKeyChange OnKeyChange `yaml:"on_key_change"`
+	OnNoRow     OnNoRow     `yaml:"on_no_row"`
+
+	OnUnknownDelete OnUnknownDelete `yaml:"on_unknown_delete"`
+	OnConflict      OnConflict      `yaml:"on_conflict"`
+	OnGone          OnGone          `yaml:"on_gone"`
+	OnGroupChange   OnGroupChange   `yaml:"on_group_change"`
+	OnMissingParent OnMissingParent `yaml:"on_missing_parent"`
+	ParentPatience  time.Duration   `yaml:"parent_patience"`
+
+	Before      Before `yaml:"before"`
+	Placeholder string `yaml:"placeholder"`
+	Update      Update `yaml:"update"`
+	When        string `yaml:"when"` // empty: every row
+	Nulls       Nulls  `yaml:"nulls"`
+	Mode        Mode   `yaml:"mode"`
+	Batch       Batch  `yaml:"batch"`
 }
 
 // Formats says how keys and values are encoded. The file may say one word for both.
@@ -168,11 +187,6 @@ type Operation struct {
 	Value  string `yaml:"value"` // create, update or delete
 }
 
-// ID says where the CRM id of a row is found.
-type ID struct {
-	Field string `yaml:"field"`
-}
-
 // Field is one member of the write: a constant (HasValue), or what is made of
 // From, of Expr, or of both.
 type Field struct {
@@ -181,6 +195,7 @@ type Field struct {
 	HasValue bool   `yaml:"-"`
 	Value    []byte `yaml:"value"` // a constant, as JSON
 	Line     int    `yaml:"-"`
+	IDOf     *IDOf  `yaml:"id_of"` // goes with no other key
 
 	Type       Type   `yaml:"type"`  // empty: what its schema or its JSON says
 	Scale      *int   `yaml:"scale"` // of type decimal
@@ -208,6 +223,8 @@ type MaxLength struct {
 type Associations struct {
 	Field string `yaml:"field"`
 	Fixed []byte `yaml:"-"` // a JSON array, or nil
+	// Linked are further members of that array, each with the id of another row in it.
+	Linked []Linked `yaml:"-"`
 }
 
 // Header is passed on to the CRM with each request of the route (Salesforce).
@@ -270,6 +287,8 @@ type Limits struct {
 	Memory    Bytes   `yaml:"memory"`
 	LaneShare float64 `yaml:"lane_share"`
 	Requests  int     `yaml:"requests"`
+	// SearchRate bounds the searches a second of one integration and group.
+	SearchRate float64 `yaml:"search_rate"`
 }
 
 // Admin is the listener of /healthz, /readyz, /metrics and /status; empty: none.

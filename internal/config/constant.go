@@ -14,12 +14,11 @@ const maxDepth = 100
 
 // constant returns a value of the file as JSON, its texts expanded and its
 // mappings in the order of the file.
-func (d *decoder) constant(n *yaml.Node, w where) ([]byte, bool) {
+func (d *decoder) constant(n *yaml.Node, w where) []byte {
 	d.places[w.key] = n
 	var b bytes.Buffer
-	before := len(d.problems)
 	d.appendJSON(&b, n, w, 0)
-	return b.Bytes(), len(d.problems) == before
+	return b.Bytes()
 }
 
 // spend counts a value, and reports whether there may be more.
@@ -59,6 +58,11 @@ func (d *decoder) appendJSON(b *bytes.Buffer, n *yaml.Node, w where, depth int) 
 }
 
 func (d *decoder) appendObject(b *bytes.Buffer, n *yaml.Node, w where, depth int) {
+	d.appendMembers(b, n, w, func(_ string, value *yaml.Node, at where) { d.appendJSON(b, value, at, depth+1) })
+}
+
+// appendMembers writes an object, the value of each member by a call.
+func (d *decoder) appendMembers(b *bytes.Buffer, n *yaml.Node, w where, write func(name string, value *yaml.Node, at where)) {
 	seen := make(map[string]bool)
 	b.WriteByte('{')
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -76,7 +80,7 @@ func (d *decoder) appendObject(b *bytes.Buffer, n *yaml.Node, w where, depth int
 		seen[name] = true
 		b.Write(jsonText(name))
 		b.WriteByte(':')
-		d.appendJSON(b, n.Content[i+1], w.entry(name), depth+1)
+		write(name, n.Content[i+1], w.entry(name))
 	}
 	b.WriteByte('}')
 }

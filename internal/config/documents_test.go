@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // yamlBlocks returns the blocks of a page that are marked as YAML.
@@ -52,17 +55,67 @@ func TestReadmesFirstConfigurationRunsAndHasTwentyLinesAtMost(t *testing.T) {
 
 func TestConfigurationsInTheRepositoryRun(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(root, "deploy", "ampersink*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no configuration under deploy: %v", err)
+	for _, file := range []string{"deploy/ampersink.yaml", "deploy/kubernetes/config.yaml"} {
+		deployed(t, file)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+}
+
+// deployed returns a configuration of the repository, or fails the test.
+func deployed(t *testing.T, file string) *Config {
+	t.Helper()
+	c, err := Parse(file, []byte(document(t, file)), exampleEnv, exampleReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Whoever ends the program gives it the time that it takes to drain, and to say good-bye
+// after that: else it is killed in the middle of what it promised to finish.
+func TestWhoeverStopsItWaitsForItsDrain(t *testing.T) {
+	t.Parallel()
+	const goodbye = 5 * time.Second
+	var compose struct {
+		Services map[string]struct {
+			Grace string `yaml:"stop_grace_period"`
 		}
-		if _, err := Parse(file, text, exampleEnv, noFiles); err != nil {
-			t.Error(err)
+	}
+	parse(t, document(t, "docker-compose.yml"), &compose)
+	grace, err := time.ParseDuration(compose.Services["ampersink"].Grace)
+	if least := deployed(t, "deploy/ampersink.yaml").ShutdownTimeout + goodbye; err != nil || grace < least {
+		t.Errorf("docker-compose.yml waits %v (%v), want at least %v", grace, err, least)
+	}
+	var pod struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					Grace int `yaml:"terminationGracePeriodSeconds"`
+				}
+			}
 		}
+	}
+	parse(t, statefulSet(t), &pod)
+	grace = time.Duration(pod.Spec.Template.Spec.Grace) * time.Second
+	if least := deployed(t, "deploy/kubernetes/config.yaml").ShutdownTimeout + goodbye; grace < least {
+		t.Errorf("Kubernetes waits %v, want at least %v", grace, least)
+	}
+}
+
+func statefulSet(t *testing.T) string {
+	t.Helper()
+	const file = "deploy/kubernetes/ampersink.yaml"
+	for part := range strings.SplitSeq(document(t, file), "\n---\n") {
+		if strings.Contains(part, "\nkind: StatefulSet\n") {
+			return part
+		}
+	}
+	t.Fatalf("%s has no StatefulSet", file)
+	return ""
+}
+
+func parse(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // exampleEnv has the variables that the example names.
 func exampleEnv(name string) (string, bool) {
-	value, ok := map[string]string{"AMPERSAND_API_KEY": "the-key", "HOSTNAME": "pod-0"}[name]
+	value, ok := map[string]string{"AMPERSAND_API_KEY": "the-key", "HOSTNAME": "pod-0", "POD_NAME": "pod-0"}[name]
 	return value, ok
 }
 
@@ -124,14 +124,18 @@ func TestReferenceExampleHasEveryKey(t *testing.T) {
 	t.Parallel()
 	all, variants := switched(readExample(t))
 	seen := make(map[string]bool)
-	index, target := regexp.MustCompile(`\[\d+\]`), regexp.MustCompile(`^(routes\[\]\.fields)\.[^.]+`)
+	index, target := regexp.MustCompile(`\[\d+\]`), regexp.MustCompile(`^(routes\[\]\.(?:fields\.\*\.id_of\.key|fields|id\.match))\.[^.]+`)
 	for _, text := range append(variants, all) {
 		var doc yaml.Node
 		if err := yaml.Load([]byte(text), &doc); err != nil {
 			t.Fatal(err)
 		}
 		walkKeys(doc.Content[0], "", func(key string) {
-			seen[target.ReplaceAllString(index.ReplaceAllString(key, "[]"), "$1.*")] = true
+			key = strings.Replace(index.ReplaceAllString(key, "[]"), "].id[].", "].id.", 1) // one of a list of ways
+			for range 2 {
+				key = target.ReplaceAllString(key, "$1.*")
+			}
+			seen[key] = true
 		})
 	}
 	for _, row := range newReference().rows {

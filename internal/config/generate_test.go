@@ -143,18 +143,34 @@ A section without keys is one with all defaults, and a section may be left out w
   what comes after it.
 - Debezium's converters write a column's default for NULL unless told otherwise (` + "`replace.null.with.default=false`" + `);
   the sink cannot tell the two apart.
-- A pattern of topics matches the whole name. Our own dead-letter topics are never consumed, whatever it matches.
+- A pattern of topics matches the whole name. Our own topics, of dead letters and of the ledger, are never consumed,
+  whatever it matches.
+- One process does not create two records for rows that share a match value. Across members, and so across topics and
+  partitions, nothing promises that: each may search, find nothing, and create.
+- A CRM's search index lags its writes: a search that finds nothing proves nothing until ` + "`search.index_lag`" + ` has passed.
+  Where the index lags longer than that, a create whose answer was lost can become a second record.
+- The ledger's topic is the memory of which record a row is, and it is compacted. Never delete it and never let retention
+  shorten it; back it up with ` + "`ampersink ledger export`" + `. A group that has offsets and no ledger does not start.
 `
 
 const pageRules = `
 ## Checked together
 
-- ` + "`on_update: update`, `on_delete: delete`" + ` and fields to set instead need ` + "`id`" + `; so does the delete that a tombstone asks for.
+- ` + "`on_update: update`, `on_delete: delete`" + ` and fields to set instead need ` + "`id`" + `; so do the delete that a tombstone asks for,
+  and ` + "`upsert`" + `.
+- ` + "`on_update: upsert`" + ` needs the ledger or a match: by a field alone each update of a row that has no id yet would create it
+  once more.
+- ` + "`identity_space`, `on_unknown_delete`, `on_conflict` and `on_gone`" + ` only go with the ledger or a match, ` + "`search`" + ` with a
+  match, ` + "`on_group_change`" + ` with the ledger, ` + "`on_missing_parent` and `parent_patience` with an `id_of`" + `.
+- The route that an ` + "`id_of`" + ` names has the ledger in its ` + "`id`" + `, takes one topic by name or has an ` + "`identity_space`" + `, names its
+  ` + "`key`" + `, of which each field is given, and writes to the same integration and not for another fixed group.
+- Routes that name one ` + "`identity_space`" + ` of one object name the same fields in ` + "`key`" + `: a key has their names in it.
 - ` + "`operation`" + ` only goes with ` + "`envelope: plain`" + `.
 - Names of routes, and of rules under ` + "`skip`" + `, are unique.
 - Routes that can write to the same destination (integration, object, and a group that both fix to the same or that one of
   them takes from the row) agree on ` + "`batch`, `mode` and `headers`" + `, because they share its lane.
-- No topic that is listed by name is one of our dead-letter topics, or is skipped by a rule.
+- No topic that is listed by name is one of our dead-letter topics or the ledger's, or is skipped by a rule. The ledger's is
+  no dead-letter topic.
 - ` + "`batch.in_flight` is not above `limits.requests`, `batch.bytes` not above `limits.memory`" + `.
 - ` + "`flood.keys` is not above `flood.window`" + `, unless the guard is off.
 - ` + "`retry.initial` is not above `retry.max`, and that not above `retry.patience`" + `.

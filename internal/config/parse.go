@@ -162,10 +162,14 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, w where) {
 		d.operation(n, target, w)
 	case *ID:
 		d.id(n, target, w)
+	case *[]Match:
+		d.match(n, target, w)
+	case *[]KeyPart:
+		d.keyParts(n, target, w)
 	case *[]Field:
 		d.fields(n, target, w)
 	case *[]byte:
-		*target, _ = d.constant(n, w)
+		*target = d.constant(n, w)
 	case *Associations:
 		d.associations(n, target, w)
 	case *OnDelete:
@@ -265,9 +269,10 @@ func (d *decoder) finish(cfg *Config) {
 		}
 		if r.OnTombstone == "" {
 			r.OnTombstone = ActionDelete
-			if r.Envelope == EnvelopeDebezium {
+			if r.Envelope == EnvelopeDebezium || r.Envelope == EnvelopeCockroach {
 				r.OnTombstone = ActionIgnore
 			}
 		}
+		r.deriveIdentity()
 	}
 }

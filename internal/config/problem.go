@@ -86,6 +86,14 @@ func (r *report) at(key, format string, args ...any) {
 	r.add(r.place(key), key, format, args...)
 }
 
+// written returns a key if the file has it, else another one.
+func (r *report) written(key, other string) string {
+	if _, ok := r.places[key]; ok {
+		return key
+	}
+	return other
+}
+
 func (r *report) place(key string) *yaml.Node {
 	for k := key; ; k = parent(k) {
 		if n, ok := r.places[k]; ok {

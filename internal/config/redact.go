@@ -83,8 +83,12 @@ func (w *writer) value(v reflect.Value, path string) *yaml.Node {
 		return pairs("field", value.Field, "header", value.Header)
 	case Operation:
 		return pairs("field", value.Field, "header", value.Header, "value", value.Value)
+	case Route:
+		return w.route(value, path)
 	case ID:
-		return pairs("field", value.Field)
+		return idNode(value)
+	case []KeyPart:
+		return keyPartsNode(value)
 	case []Field:
 		return w.fields(value, path)
 	case []byte:
@@ -93,10 +97,7 @@ func (w *writer) value(v reflect.Value, path string) *yaml.Node {
 		}
 		return jsonNode(value)
 	case Associations:
-		if value.Fixed != nil {
-			return jsonNode(value.Fixed)
-		}
-		return pairs("field", value.Field)
+		return w.associations(value)
 	case OnDelete:
 		if len(value.Set) > 0 {
 			return w.fields(value.Set, strings.TrimSuffix(path, "on_delete")+"fields")
@@ -204,6 +205,9 @@ func (w *writer) field(f Field, path string) *yaml.Node {
 	if f.HasValue {
 		return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle,
 			Content: []*yaml.Node{textNode("value"), jsonNode(f.Value)}}
+	}
+	if f.IDOf != nil {
+		return w.link(*f.IDOf)
 	}
 	n := w.section(reflect.ValueOf(f), path)
 	n.Style = yaml.FlowStyle

@@ -48,7 +48,9 @@ const (
 	formTopics       form = "list of topic names, or {regex}"
 	formGroup        form = "text, {field} or {header}"
 	formOperation    form = "{field}, {header} or {value}"
-	formID           form = "{field}"
+	formID           form = "{field}, ledger, {match}, or a list of them"
+	formMatch        form = "the CRM's field: field, in the order of the file"
+	formKeyParts     form = "field, or key field: field"
 	formFields       form = "target: field, in the order of the file"
 	formField        form = "field, {from} or {value}"
 	formConstant     form = "any value"
@@ -56,7 +58,8 @@ const (
 	formOnDelete     form = "word, or fields to set instead"
 )
 
-// later is a word that a coming version knows, and what to do until then.
+// later is a word that a coming version knows, or that belongs elsewhere, and what to do
+// instead.
 type later struct{ word, instead string }
 
 // reference is the rows, by path and by what contains them.
@@ -123,7 +126,11 @@ func (k *row) expects() string {
 	case k.form == formOperation:
 		return "{field: FIELD}, {header: NAME} or {value: create}"
 	case k.form == formID:
-		return "{field: FIELD}"
+		return "{field: FIELD}, ledger, {match: {CRM_FIELD: FIELD}}, or a list of them"
+	case k.form == formMatch:
+		return "a mapping of the CRM's fields to the record's"
+	case k.form == formKeyParts:
+		return "the name of a field, or {KEY_FIELD: FIELD, ...} for a key of several"
 	case k.form == formField:
 		return "the name of a field, {from: FIELD} or {value: CONSTANT}"
 	case k.form == formFields:
@@ -150,6 +157,8 @@ func (k *row) limits() string {
 func describeSpan(span string) string {
 	low, high, openLow := cutSpan(span)
 	switch {
+	case high == "" && openLow:
+		return "above " + low
 	case high == "":
 		return "at least " + low
 	case openLow:

@@ -4,7 +4,7 @@ import "slices"
 
 // globalRows is every key outside routes, in the order of the reference page.
 func globalRows() []row {
-	return slices.Concat(kafkaRows(), securityRows(), registryRows(), ampersandRows(), settlingRows(), failureRows(), runningRows())
+	return slices.Concat(kafkaRows(), securityRows(), registryRows(), ampersandRows(), settlingRows(), ledgerRows(), failureRows(), runningRows())
 }
 
 func kafkaRows() []row {
@@ -103,13 +103,16 @@ func ampersandRows() []row {
 			what: "Where the write API is; another one for the sandbox or a proxy.",
 			why:  "The default is the public endpoint."},
 		{path: "ampersand.allow_http", form: formBool, fallback: "false",
-			what: "Accepts a url or api_url without TLS to a host that is not this machine.",
+			what: "Accepts a url, search_url or api_url without TLS to a host that is not this machine.",
 			why:  "The API key is readable on the way then."},
 		{path: "ampersand.api_key", form: formSecret, required: true,
 			what: "The project's API key; better from ${NAME} or ${file:PATH} than written here.",
 			why:  "A key that is ${file:PATH} and nothing else is read again when the API refuses it, so it can be rotated."},
 		{path: "ampersand.project", form: formText, required: true,
 			what: "The project, by id or name."},
+		{path: "ampersand.search_url", form: formText, fallback: "https://search.withampersand.com/v1",
+			what: "Where records are searched by their fields, to tell which one a row is.",
+			why:  "The default is the public endpoint."},
 		{path: "ampersand.api_url", form: formText, fallback: "https://api.withampersand.com/v1",
 			what: "Where operations are looked up: what validate --connect asks to prove the key.",
 			why:  "The default is the public endpoint."},
@@ -130,7 +133,7 @@ func settlingRows() []row {
 		{path: "skip[].name", form: formText, required: true,
 			what: "The rule's name in metrics and logs."},
 		{path: "skip[].topics", form: formTopics, required: true,
-			what: "The topics to skip, by name or by pattern; a pattern of a route may match them too."},
+			what: "The topics to skip. A name goes before the pattern of a route; a pattern leaves to a route what it takes, but for records that are about no row."},
 		{path: "skip[].topics.regex", form: formText,
 			what: "A pattern (RE2) that matches the whole name of a topic."},
 		{path: "dead_letter", form: formSection,
@@ -159,7 +162,7 @@ func failureRows() []row {
 			what: "How long it is retried before the lane holds: shown as held, probed, resumed by itself.",
 			why:  "Longer than a deployment or a failover takes; records never die of an outage."},
 		{path: "in_doubt", form: formWord, fallback: "park", words: []string{"park", "resend"},
-			what: "What becomes of a create whose answer was lost: park puts it into the dead letters with its evidence, resend sends it again.",
+			what: "What becomes of a create whose answer was lost, where no match finds out whether it was written: park puts it into the dead letters with its evidence, resend sends it again.",
 			why:  "It may have been written and the API cannot recognise a repetition, so resend accepts duplicates in the CRM."},
 		{path: "flood", form: formSection,
 			what: "When refusals are taken for a fault of the destination: its writes are then held and probed instead of being dead-lettered on."},
@@ -192,6 +195,9 @@ func runningRows() []row {
 		{path: "limits.requests", form: formNumber, fallback: "64", span: "[1,10000]",
 			what: "Requests under way at once over all lanes, given out in turn.",
 			why:  "Dozens of tenants write at the same time, and the connections stay few enough for any proxy."},
+		{path: "limits.search_rate", form: formShare, fallback: "4", span: "(0,)",
+			what: "Searches a second for one integration and group.",
+			why:  "HubSpot takes 5 a second for one account, and somebody else searches too."},
 		{path: "shutdown_timeout", form: formDuration, fallback: "30s", span: "[1s,1h]",
 			what: "How long work under way may take to finish after SIGTERM; then requests are cancelled.",
 			why:  "Kubernetes kills after 30 s by default: raise terminationGracePeriodSeconds above this."},

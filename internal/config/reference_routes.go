@@ -4,12 +4,7 @@ import "slices"
 
 // routeRows is every key of a route, in the order of the reference page.
 func routeRows() []row {
-	return slices.Concat(sourceRows(), targetRows(), fieldRows(), extraRows(), actionRows(), batchRows())
-}
-
-// upsertLater is said wherever upsert is written.
-func upsertLater(instead string) []later {
-	return []later{{"upsert", "comes with identity, not in this version: write " + instead}}
+	return slices.Concat(sourceRows(), targetRows(), identityRows(), fieldRows(), linkRows(), extraRows(), actionRows(), choiceRows(), treatmentRows(), batchRows())
 }
 
 const notYet = "comes in a later version"
@@ -22,7 +17,7 @@ func sourceRows() []row {
 		{path: "routes[].topics", form: formTopics, required: true,
 			what: "The topics that the route takes, by name or by pattern."},
 		{path: "routes[].topics.regex", form: formText,
-			what: "A pattern (RE2) that matches the whole name of a topic; our own dead-letter topics are never taken."},
+			what: "A pattern (RE2) that matches the whole name of a topic; our own topics, of dead letters and of the ledger, are never taken."},
 		{path: "routes[].format", form: formFormats, fallback: "json", words: texts(AllFormats()),
 			what: "How keys and values are encoded; all but json need kafka.schema_registry (docs/formats.md).",
 			why:  "JSON is what Kafka Connect writes unless told otherwise, with and without its schema part."},
@@ -30,17 +25,19 @@ func sourceRows() []row {
 			what: "How keys are encoded; with json a key may also be any text or bytes."},
 		{path: "routes[].format.value", form: formWord, fallback: "json", words: texts(AllFormats()),
 			what: "How values are encoded."},
-		{path: "routes[].envelope", form: formWord, required: true, words: []string{"plain", "debezium", "debezium_flat"},
-			later: []later{{"maxwell", notYet}, {"canal", notYet}},
-			what:  "The dialect: plain rows, Debezium's envelope, or what its ExtractNewRecordState makes of it.",
-			why:   "There is no default, because a wrong guess writes nonsense into a CRM."},
+		{path: "routes[].envelope", form: formWord, required: true, words: texts(Envelopes()),
+			what: "The dialect (docs/inputs.md): plain rows, Debezium's envelope, what its ExtractNewRecordState makes of it, or another source's.",
+			why:  "There is no default, because a wrong guess writes nonsense into a CRM."},
+		{path: "routes[].unwrap", form: formWord, fallback: string(UnwrapNone), words: texts([]Unwrap{UnwrapNone, UnwrapCloudEvents}),
+			what: "What stands around the change events; cloudevents in both of its modes, structured and binary.",
+			why:  "A topic has one producer, and that is known before the first record comes."},
 		{path: "routes[].operation", form: formOperation,
 			derived: "a row that carries a CRM id is an update, one without is a create",
 			what:    "What happened to a plain row: create, update or delete; only with envelope plain."},
 		{path: "routes[].operation.field", form: formPath, what: "The field of the row that says it."},
 		{path: "routes[].operation.header", form: formText, what: "The header of the record that says it."},
 		{path: "routes[].operation.value", form: formWord, words: []string{"create", "update", "delete"},
-			later: upsertLater("create, update or delete"),
+			later: []later{{"upsert", "is nothing that happens to a row: write create, and on_create: upsert"}},
 			what:  "The same for every row."},
 	}
 }
@@ -58,20 +55,16 @@ func targetRows() []row {
 		{path: "routes[].key", form: formTexts, derived: "the whole key of the record",
 			what: "The fields of the source key: from the record's key, else from the row.",
 			why:  "Writes of one key reach the CRM in the order of their partition."},
-		{path: "routes[].id", form: formID,
-			what: "Where the CRM's own id of a row is; updates and deletes need it.",
-			why:  "Without it the route can only create."},
-		{path: "routes[].id.field", form: formPath, what: "The field of the row that holds the id."},
-		{path: "routes[].fields", form: formFields, derived: "none; required where the route creates or updates",
-			what: "The CRM's fields and where their values come from."},
-		{path: "routes[].fields.*", form: formField,
-			what: "A column, a path into it (address.city), a constant, or what is made of them (docs/values.md)."},
 	}
 }
 
 // fieldRows is what becomes of a value.
 func fieldRows() []row {
 	return []row{
+		{path: "routes[].fields", form: formFields, derived: "none; required where the route creates or updates",
+			what: "The CRM's fields and where their values come from."},
+		{path: "routes[].fields.*", form: formField,
+			what: "A column, a path into it (address.city), a constant, or what is made of them (docs/values.md)."},
 		{path: "routes[].fields.*.from", form: formPath, what: "The long form of the same: a column, or a path into it."},
 		{path: "routes[].fields.*.value", form: formConstant, what: "A constant, written as it is: text, number, list, null."},
 		{path: "routes[].fields.*.type", form: formWord, derived: "what the record's schema says, else what its JSON says", words: texts(Types()),
@@ -110,7 +103,7 @@ func fieldRows() []row {
 func extraRows() []row {
 	return []row{
 		{path: "routes[].associations", form: formAssociations,
-			what: "Associations of what is created (HubSpot): a field of the row that holds the array, or the same for all."},
+			what: "Associations of what is created (HubSpot): a field of the row that holds the array, or a list of them; with id_of in place of to.id it is one with another row's record."},
 		{path: "routes[].associations.field", form: formPath, what: "The field of the row that holds the array."},
 		{path: "routes[].headers", form: formSections,
 			what: "Headers that are passed on to the CRM with every request (Salesforce)."},
@@ -121,25 +114,38 @@ func extraRows() []row {
 
 func actionRows() []row {
 	return []row{
-		{path: "routes[].on_create", form: formWord, fallback: "create", words: []string{"create", "ignore"},
-			later: upsertLater("create or ignore"),
-			what:  "What a new row becomes; what is ignored is counted as skipped by this rule."},
-		{path: "routes[].on_update", form: formWord, fallback: "update", words: []string{"update", "ignore"},
-			later: upsertLater("update (with id) or ignore"),
-			what:  "What a changed row becomes."},
+		{path: "routes[].on_create", form: formWord, fallback: "create", words: texts([]Action{ActionCreate, ActionUpsert, ActionIgnore}),
+			what: "What a new row becomes: upsert updates the record that id finds, and creates one where it finds none; what is ignored is counted as skipped by this rule.",
+			why:  "A create asks the CRM nothing first; say upsert where it may have the row already."},
+		{path: "routes[].on_update", form: formWord, fallback: "update", words: texts([]Action{ActionUpdate, ActionUpsert, ActionIgnore}),
+			what: "What a changed row becomes: upsert creates it where it has no record yet.",
+			why:  "An update that finds no record is refused, so that a lost create is seen and not papered over."},
 		{path: "routes[].on_delete", form: formOnDelete, fallback: "delete", words: []string{"delete", "ignore"},
-			later: upsertLater("delete, ignore, or the fields to set instead"),
-			what:  "What a deleted row becomes: a delete, nothing, or an update that sets these fields."},
-		{path: "routes[].on_snapshot", form: formWord, derived: "what on_create says", words: []string{"create", "ignore"},
-			later: upsertLater("create or ignore"),
-			what:  "What a row read by a snapshot becomes.",
-			why:   "A snapshot shows rows for the first time; say ignore where the CRM has them already."},
+			what: "What a deleted row becomes: a delete, nothing, or an update that sets these fields."},
+		{path: "routes[].on_snapshot", form: formWord, derived: "what on_create says", words: texts([]Action{ActionCreate, ActionUpsert, ActionIgnore}),
+			what: "What a row read by a snapshot becomes.",
+			why:  "A snapshot shows rows for the first time; say upsert or ignore where the CRM has them already."},
 		{path: "routes[].on_tombstone", form: formWord, words: []string{"delete", "ignore"},
-			derived: "ignore with envelope debezium, else delete",
+			derived: "ignore with envelope debezium and cockroach, else delete",
 			what:    "What a record without a value is: delete treats it as a deleted row, as on_delete says.",
-			why:     "Debezium's envelope tells of the delete in an event of its own before the tombstone."},
+			why:     "Debezium's envelope and CockroachDB's tell of the delete in an event of its own; CockroachDB's key_only writes no value for any change."},
+		{path: "routes[].on_truncate", form: formWord, fallback: string(TruncateDeadLetter), words: texts([]OnTruncate{TruncateIgnore, TruncateStop, TruncateDeadLetter}),
+			what: "What happens when a whole table was emptied: stop ends the program and leaves the offset where it is until a person has decided. Never a delete of its records.",
+			why:  "A dead letter keeps the event in sight and stops no other table."},
+		{path: "routes[].on_key_change", form: formWord, fallback: string(KeyChangeMove), words: texts([]OnKeyChange{KeyChangeMove, KeyChangeRecreate, KeyChangeDeadLetter}),
+			what: "What a changed primary key becomes (Debezium: a delete, its tombstone, and a create): move makes it one update of the CRM record under its id, recreate a delete and a create.",
+			why:  "A CRM record that is deleted and created again loses its history, its owner and its links."},
+		{path: "routes[].on_no_row", form: formWord, fallback: string(NoRowIgnore), words: texts([]OnNoRow{NoRowIgnore, NoRowDeadLetter}),
+			what: "What happens to a record that is about no row: a heartbeat, a transaction marker, a schema change, a logical message, a resolved timestamp, a control record.",
+			why:  "Sources write them between the rows by design; each is counted as skipped by this rule."},
+	}
+}
+
+// treatmentRows is what is believed of a change, and how much of it is sent.
+func treatmentRows() []row {
+	return []row{
 		{path: "routes[].before", form: formWord, fallback: "keys", words: []string{"keys", "full"},
-			what: "What the source's before images hold: only the key, or the full row (PostgreSQL: REPLICA IDENTITY FULL).",
+			what: "What the source's before images hold: only the key, or the full row (PostgreSQL: REPLICA IDENTITY FULL; MySQL: binlog_row_image=FULL, its default).",
 			why:  "Without FULL the other columns of a before image are null or made up, so an id or a group is never taken from them."},
 		{path: "routes[].placeholder", form: formText, fallback: DefaultPlaceholder,
 			what: "What the source writes for a large value that did not change and was not logged (Debezium: unavailable.value.placeholder); the field is left out.",

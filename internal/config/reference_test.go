@@ -57,6 +57,8 @@ var forms = map[reflect.Type][]form{
 	reflect.TypeFor[Group]():         {formGroup},
 	reflect.TypeFor[Operation]():     {formOperation},
 	reflect.TypeFor[ID]():            {formID},
+	reflect.TypeFor[[]Match]():       {formMatch},
+	reflect.TypeFor[[]KeyPart]():     {formKeyParts},
 	reflect.TypeFor[[]Field]():       {formFields},
 	reflect.TypeFor[Field]():         {formField},
 	reflect.TypeFor[Associations]():  {formAssociations},
@@ -88,6 +90,8 @@ func typeKeys(typ reflect.Type, path string, keys map[string]reflect.Type) {
 	case typ == reflect.TypeFor[[]Field]():
 		keys[path+".*"] = reflect.TypeFor[Field]()
 		typeKeys(reflect.TypeFor[Field](), path+".*", keys)
+	case typ == reflect.TypeFor[[]Match](), typ == reflect.TypeFor[[]KeyPart]():
+		keys[path+".*"] = reflect.TypeFor[string]()
 	case typ.Kind() == reflect.Pointer:
 		typeKeys(typ.Elem(), path, keys)
 	case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:

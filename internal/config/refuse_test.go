@@ -30,7 +30,7 @@ routes:
 		`c.yaml:5:3: kafka.whatever: unknown key; expected brokers, group, start, on_lost_offset, session_timeout, instance_id, client_id, balancer, tls, sasl or schema_registry`,
 		`c.yaml:6:54: ampersand.timeout: the key is there twice`,
 		`c.yaml:7:1: rotues: unknown key; did you mean "routes"?`,
-		`c.yaml:11:15: routes[0].envelope: found "debeziun", expected plain, debezium or debezium_flat; did you mean "debezium"?`,
+		`c.yaml:11:15: routes[0].envelope: found "debeziun", expected plain, debezium, debezium_flat, maxwell, canal, cockroach, dms or sequin; did you mean "debezium"?`,
 		`c.yaml:12:58: routes[0].to.group.feild: unknown key; did you mean "field"?`,
 		`c.yaml:14:28: routes[0].fields.email: the field is there twice`,
 		`c.yaml:15:5: routes[0].onCreate: unknown key; did you mean "on_create"?`,
@@ -51,7 +51,7 @@ func TestParseRefusesWhatIsMissing(t *testing.T) {
 	)
 	problems(t, edit(t, "    topics: [shop.contacts]\n", "", "    envelope: debezium\n", "", "integration: hubspot, ", "", "contacts, group: acme-inc", "contacts"),
 		`c.yaml:8:5: routes[0].topics: missing, and required: the topics that the route takes, by name or by pattern.`,
-		`c.yaml:8:5: routes[0].envelope: missing, and required: the dialect: plain rows, Debezium's envelope, or what its ExtractNewRecordState makes of it.`,
+		`c.yaml:8:5: routes[0].envelope: missing, and required: the dialect (docs/inputs.md): plain rows, Debezium's envelope, what its ExtractNewRecordState makes of it, or another source's.`,
 		`c.yaml:9:9: routes[0].to.integration: missing, and required: the integration, by name or id.`,
 		`c.yaml:9:9: routes[0].to.group: missing, and required: the groupRef: whose CRM it is; the same for every row, or taken from it.`,
 	)
@@ -92,6 +92,8 @@ func TestParseRefusesWrongTypesAndRanges(t *testing.T) {
 		{"limits.requests", "1.5", `found the number 1.5, expected a whole number, 1 to 10000`},
 		{"limits.requests", "010", `found the number 010, expected a whole number, 1 to 10000`},
 		{"limits.requests", `"10"`, `found "10", expected a whole number, 1 to 10000; without quotes`},
+		{"limits.search_rate", "0", `found the number 0, expected a number, above 0`},
+		{"limits.search_rate", "-1", `found the number -1, expected a number, above 0`},
 		{"limits.requests", "[1]", `found a list, expected a whole number, 1 to 10000`},
 		{"dead_letter.create", "yes", `found "yes", expected true or false`},
 		{"dead_letter.create", "True", `found True, expected true or false`},
@@ -132,7 +134,7 @@ func position(text string) string {
 
 func TestParseRefusesWrongForms(t *testing.T) {
 	t.Parallel()
-	const identity = "comes with identity, not in this version: write {field: FIELD}"
+	const id = "expected {field: FIELD}, ledger, {match: {CRM_FIELD: FIELD}}, or a list of them"
 	for _, c := range []struct{ old, new, want string }{
 		{"[shop.contacts]", "shop.contacts", `9:13: routes[0].topics: found "shop.contacts", expected a list of topic names, or {regex: PATTERN}`},
 		{"[shop.contacts]", "{regex: [a]}", `9:21: routes[0].topics.regex: found a list, expected a text`},
@@ -140,11 +142,8 @@ func TestParseRefusesWrongForms(t *testing.T) {
 		{"group: acme-inc", "group: [a]", `11:57: routes[0].to.group: found a list, expected a text, {field: FIELD} or {header: NAME}`},
 		{"group: acme-inc", "group: {field: a, header: b}", `11:57: routes[0].to.group: expected exactly one of field or header, found 2`},
 		{"group: acme-inc", "group: 42", `11:57: routes[0].to.group: found the number 42, expected a text, {field: FIELD} or {header: NAME}; put it in quotes`},
-		{"id: {field: crm_id}", "id: crm_id", `12:9: routes[0].id: found "crm_id", expected {field: FIELD}; for the field of that name write {field: crm_id}`},
+		{"id: {field: crm_id}", "id: crm_id", `12:9: routes[0].id: found "crm_id", ` + id + `; for the field of that name write {field: crm_id}`},
 		{"id: {field: crm_id}", "id: {field: a..b}", `12:17: routes[0].id.field: "a..b" is not a field or a path into one (address.city)`},
-		{"id: {field: crm_id}", "id: ledger", `12:9: routes[0].id: "ledger" ` + identity},
-		{"id: {field: crm_id}", "id: {match: {email: email}}", `12:9: routes[0].id: {match: ...} ` + identity},
-		{"id: {field: crm_id}", "id: [{field: a}, ledger]", `12:9: routes[0].id: a list of ways to find the id ` + identity},
 		{"{email: email}", "[email]", `13:13: routes[0].fields: found a list, expected a mapping of the CRM's fields to the record's`},
 		{"{email: email}", "{}", `13:13: routes[0].fields: empty; expected at least one field`},
 		{"{email: email}", "{id: crm_id}", `13:14: routes[0].fields.id: the CRM's own id is not written as a field: say where it is found with id: {field: FIELD}`},
@@ -152,8 +151,8 @@ func TestParseRefusesWrongForms(t *testing.T) {
 		{"{email: email}", "{a: }", `13:17: routes[0].fields.a: found nothing, expected the name of a field, {from: FIELD} or {value: CONSTANT}`},
 		{"{email: email}", "{a: b.}", `13:17: routes[0].fields.a: "b." is not a field or a path into one (address.city)`},
 		{"{email: email}", "{a: {from: b, value: c}}", `13:17: routes[0].fields.a: a constant (value) is sent as it is and goes with no other key`},
-		{"{email: email}", "{a: {}}", `13:17: routes[0].fields.a: expected from, value or expr`},
-		{"{email: email}", "{a: {required: true}}", `13:17: routes[0].fields.a: expected from, value or expr`},
+		{"{email: email}", "{a: {}}", `13:17: routes[0].fields.a: expected from, value, expr or id_of`},
+		{"{email: email}", "{a: {required: true}}", `13:17: routes[0].fields.a: expected from, value, expr or id_of`},
 		{"{email: email}", "{a: {from: b., as: date}}", `13:24: routes[0].fields.a.from: "b." is not a field or a path into one (address.city)`},
 		{"{email: email}", "{a: {from: b, type: date_day}}", `13:33: routes[0].fields.a.type: found "date_day", expected ` + list(texts(Types())) + `; did you mean "date_days"?`},
 		{"{email: email}", "{a: {from: b, type: decimal}}", `13:33: routes[0].fields.a.type: a decimal needs its scale: how many digits stand behind the point`},
@@ -178,30 +177,18 @@ func TestParseRefusesWrongForms(t *testing.T) {
 		{"{email: email}", "{a: a}\n    on_delete: drop", `14:16: routes[0].on_delete: found "drop", expected delete or ignore, or the fields to set instead`},
 		{"envelope: debezium", "envelope: plain\n    operation: create", `11:16: routes[0].operation: found "create", expected {field: FIELD}, {header: NAME} or {value: create}`},
 		{"envelope: debezium", "envelope: plain\n    operation: {value: creat}", `11:24: routes[0].operation.value: found "creat", expected create, update or delete; did you mean "create"?`},
-		{"envelope: debezium", "envelope: maxwell", `10:15: routes[0].envelope: "maxwell" comes in a later version`},
 		{"envelope: debezium", "envelope: debezium\n    format: avr", `11:13: routes[0].format: found "avr", expected json, avro, protobuf or json_schema, or {key: FORMAT, value: FORMAT}; did you mean "avro"?`},
 		{"envelope: debezium", "envelope: debezium\n    format: [avro]", `11:13: routes[0].format: found a list, expected json, avro, protobuf or json_schema, or {key: FORMAT, value: FORMAT}`},
 		{"envelope: debezium", "envelope: debezium\n    format: {values: json}", `11:14: routes[0].format.values: unknown key; did you mean "value"?`},
 		{"envelope: debezium", "envelope: debezium\n    format: {key: jso}", `11:19: routes[0].format.key: found "jso", expected json, avro, protobuf or json_schema; did you mean "json"?`},
+		{"envelope: debezium", "envelope: maxwel", `10:15: routes[0].envelope: found "maxwel", expected plain, debezium, debezium_flat, maxwell, canal, cockroach, dms or sequin; did you mean "maxwell"?`},
+		{"envelope: debezium", "envelope: debezium\n    unwrap: cloud_events", `11:13: routes[0].unwrap: found "cloud_events", expected none or cloudevents; did you mean "cloudevents"?`},
+		{"envelope: debezium", "envelope: debezium\n    on_truncate: delete", `11:18: routes[0].on_truncate: found "delete", expected ignore, stop or dead_letter`},
+		{"envelope: debezium", "envelope: debezium\n    on_key_change: mov", `11:20: routes[0].on_key_change: found "mov", expected move, recreate or dead_letter; did you mean "move"?`},
+		{"envelope: debezium", "envelope: debezium\n    on_no_row: skip", `11:16: routes[0].on_no_row: found "skip", expected ignore or dead_letter`},
 		{"envelope: debezium", "envelope: debezium\n    mode: asynchronous", `11:11: routes[0].mode: "asynchronous" comes in a later version`},
 	} {
 		problems(t, edit(t, c.old, c.new), "c.yaml:"+c.want)
-	}
-}
-
-func TestParseRefusesUpsertUntilIdentityAndSaysTheWayOut(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ key, instead string }{
-		{"on_create", "create or ignore"},
-		{"on_snapshot", "create or ignore"},
-		{"on_update", "update (with id) or ignore"},
-		{"on_delete", "delete, ignore, or the fields to set instead"},
-	} {
-		_, err := parseText(base + "    " + c.key + ": upsert\n")
-		want := fmt.Sprintf(`c.yaml:14:%d: routes[0].%s: "upsert" comes with identity, not in this version: write %s`, len(c.key)+7, c.key, c.instead)
-		if err == nil || err.Error() != want {
-			t.Errorf("got  %v\nwant %s", err, want)
-		}
 	}
 }
 

@@ -45,6 +45,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // hidden stands for the value of a header, which may be a credential of the CRM.
 const hidden = "[hidden]"
 
+// Hidden returns the header as it may be shown: without its value.
+func (h Header) Hidden() Header { return Header{Key: h.Key, Value: hidden} }
+
 // Format hides the value from every verb.
 func (h Header) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.Key+": "+hidden) }
 

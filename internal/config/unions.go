@@ -10,8 +10,6 @@ import (
 
 // The keys whose value has several forms.
 
-const identityLater = "comes with identity, not in this version: write {field: FIELD}"
-
 // topics reads a list of names or {regex}.
 func (d *decoder) topics(n *yaml.Node, t *Topics, w where) {
 	switch n.Kind {
@@ -57,43 +55,16 @@ func (d *decoder) operation(n *yaml.Node, o *Operation, w where) {
 	d.member(n, w, map[string]*string{"field": &o.Field, "header": &o.Header, "value": &o.Value})
 }
 
-// id reads {field}, and knows the forms that are to come.
-func (d *decoder) id(n *yaml.Node, id *ID, w where) {
-	switch {
-	case n.Kind == yaml.SequenceNode:
-		d.add(n, w.key, "a list of ways to find the id %s", identityLater)
-	case n.Kind == yaml.ScalarNode && n.Value == "ledger":
-		d.add(n, w.key, "%q %s", "ledger", identityLater)
-	case n.Kind == yaml.MappingNode && hasKey(n, "match"):
-		d.add(n, w.key, "{match: ...} %s", identityLater)
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
-		d.wrong(n, w, "for the field of that name write {field: "+printable(n.Value)+"}")
-	default:
-		d.member(n, w, map[string]*string{"field": &id.Field})
-	}
-}
-
-// associations reads {field} or a list, which becomes a JSON array.
-func (d *decoder) associations(n *yaml.Node, a *Associations, w where) {
-	if n.Kind != yaml.SequenceNode {
-		d.member(n, w, map[string]*string{"field": &a.Field})
-		return
-	}
-	for i, item := range n.Content {
-		if item = aliased(item); item.Kind != yaml.MappingNode {
-			d.add(item, w.item(i).key, "found %s, expected an association: {to: ..., types: [...]}", kindOf(item))
-		}
-	}
-	if text, ok := d.constant(n, w); ok {
-		a.Fixed = text
-	}
-}
-
 // onDelete reads a word, or the fields to set instead.
 func (d *decoder) onDelete(n *yaml.Node, o *OnDelete, w where) {
 	if n.Kind == yaml.MappingNode {
 		// The fields to set are described where fields are.
 		d.fields(n, &o.Set, where{w.key, strings.TrimSuffix(w.ref, "on_delete") + "fields"})
+		for _, f := range o.Set {
+			if key := w.entry(f.To).key + ".id_of"; f.IDOf != nil {
+				d.add(d.places[key], key, "a deleted row proves only its key, so it is linked to nothing: set a constant or a column")
+			}
+		}
 		return
 	}
 	if text, ok := d.text(n, w); ok {
@@ -121,26 +92,39 @@ func (d *decoder) fields(n *yaml.Node, fields *[]Field, w where) {
 	if len(n.Content) == 0 {
 		d.add(n, w.key, "empty; expected at least one field")
 	}
+	d.entries(n, w, func(to string, key, value *yaml.Node, at where) {
+		if to == "id" {
+			d.add(key, at.key, "the CRM's own id is not written as a field: say where it is found with id: {field: FIELD}")
+			return
+		}
+		f := Field{To: to, Line: key.Line}
+		d.field(value, &f, at)
+		*fields = append(*fields, f)
+	})
+}
+
+// entries calls read for each member of a mapping whose names the user chose, in the
+// order of the file; what is no mapping has none.
+func (d *decoder) entries(n *yaml.Node, w where, read func(name string, key, value *yaml.Node, at where)) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
 	seen := make(map[string]bool)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		to, ok := d.keyText(key, w)
+		name, ok := d.keyText(key, w)
 		if !ok || !d.spend(key, w) {
 			continue
 		}
-		at := w.entry(to)
+		at := w.entry(name)
 		switch {
-		case to == "":
-			d.add(key, at.key, "a field of the CRM has a name")
-		case to == "id":
-			d.add(key, at.key, "the CRM's own id is not written as a field: say where it is found with id: {field: FIELD}")
-		case seen[to]:
+		case name == "":
+			d.add(key, at.key, "a field has a name")
+		case seen[name]:
 			d.add(key, at.key, "the field is there twice")
 		default:
-			seen[to] = true
-			f := Field{To: to, Line: key.Line}
-			d.field(value, &f, at)
-			*fields = append(*fields, f)
+			seen[name] = true
+			read(name, key, value, at)
 		}
 	}
 }
@@ -169,8 +153,12 @@ func (d *decoder) fieldTogether(n *yaml.Node, f *Field, w where) {
 	switch decimal := f.Type == TypeDecimal; {
 	case f.HasValue && len(n.Content) > 2:
 		d.add(n, w.key, "a constant (value) is sent as it is and goes with no other key")
+	case f.IDOf != nil:
+		if len(n.Content) > 2 {
+			d.add(n, w.key, "the id of another row (id_of) goes with no other key")
+		}
 	case !f.HasValue && f.From == "" && f.Expr == "":
-		d.add(n, w.key, "expected from, value or expr")
+		d.add(n, w.key, "expected from, value, expr or id_of")
 	case f.Type != "" && f.From == "":
 		refuse("type", "says what the value of from is, and there is no from")
 	case decimal && f.Scale == nil:

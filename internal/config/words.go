@@ -32,6 +32,28 @@ type (
 	Over string
 	// Update is what an update sends.
 	Update string
+	// Unwrap is what stands around the change events.
+	Unwrap string
+	// OnTruncate is what happens when a whole table was emptied.
+	OnTruncate string
+	// OnNoRow is what happens to a record that is about no row.
+	OnNoRow string
+	// OnKeyChange is what happens when the primary key of a row changed.
+	OnKeyChange string
+	// IDWay is a way to find the CRM id of a row.
+	IDWay string
+	// OnSeveral is what happens when a search finds several records.
+	OnSeveral string
+	// OnUnknownDelete is what happens to a delete of a row that no record is known of.
+	OnUnknownDelete string
+	// OnConflict is what happens when the CRM refuses a create and names the record that is there.
+	OnConflict string
+	// OnGone is what happens when the record that is to be updated is not there any more.
+	OnGone string
+	// OnGroupChange is what happens when a row changes its group.
+	OnGroupChange string
+	// OnMissingParent is what happens to a row whose parent has no CRM id.
+	OnMissingParent string
 	// FloodAction is what happens to writes that are refused in a flood.
 	FloodAction string
 )
@@ -63,12 +85,55 @@ const (
 	EnvelopePlain        Envelope = "plain"
 	EnvelopeDebezium     Envelope = "debezium"
 	EnvelopeDebeziumFlat Envelope = "debezium_flat"
+	EnvelopeMaxwell      Envelope = "maxwell"
+	EnvelopeCanal        Envelope = "canal"
+	EnvelopeCockroach    Envelope = "cockroach"
+	EnvelopeDMS          Envelope = "dms"
+	EnvelopeSequin       Envelope = "sequin"
+
+	UnwrapNone        Unwrap = "none"
+	UnwrapCloudEvents Unwrap = "cloudevents"
+
+	TruncateIgnore     OnTruncate = "ignore"
+	TruncateStop       OnTruncate = "stop"
+	TruncateDeadLetter OnTruncate = "dead_letter"
+
+	NoRowIgnore     OnNoRow = "ignore"
+	NoRowDeadLetter OnNoRow = "dead_letter"
+
+	KeyChangeMove       OnKeyChange = "move"
+	KeyChangeRecreate   OnKeyChange = "recreate"
+	KeyChangeDeadLetter OnKeyChange = "dead_letter"
 
 	ActionCreate Action = "create"
 	ActionUpdate Action = "update"
 	ActionDelete Action = "delete"
 	ActionIgnore Action = "ignore"
-	ActionUpsert Action = "upsert" // known, and refused until identity lands
+	ActionUpsert Action = "upsert"
+
+	IDField  IDWay = "field"
+	IDLedger IDWay = "ledger"
+	IDMatch  IDWay = "match"
+
+	SeveralDeadLetter OnSeveral = "dead_letter"
+	SeveralFirst      OnSeveral = "first"
+
+	UnknownDeleteIgnore     OnUnknownDelete = "ignore"
+	UnknownDeleteDeadLetter OnUnknownDelete = "dead_letter"
+
+	ConflictDeadLetter OnConflict = "dead_letter"
+	ConflictUpdate     OnConflict = "update"
+
+	GoneDeadLetter OnGone = "dead_letter"
+	GoneRecreate   OnGone = "recreate"
+	GoneIgnore     OnGone = "ignore"
+
+	GroupChangeDeadLetter OnGroupChange = "dead_letter"
+	GroupChangeMove       OnGroupChange = "move"
+
+	MissingParentWait       OnMissingParent = "wait"
+	MissingParentOmit       OnMissingParent = "omit"
+	MissingParentDeadLetter OnMissingParent = "dead_letter"
 
 	BeforeKeys Before = "keys"
 	BeforeFull Before = "full"
@@ -126,6 +191,12 @@ const (
 	FloodHold       FloodAction = "hold"
 	FloodDeadLetter FloodAction = "dead_letter"
 )
+
+// Envelopes returns every Envelope.
+func Envelopes() []Envelope {
+	return []Envelope{EnvelopePlain, EnvelopeDebezium, EnvelopeDebeziumFlat, EnvelopeMaxwell, EnvelopeCanal,
+		EnvelopeCockroach, EnvelopeDMS, EnvelopeSequin}
+}
 
 // Types returns every Type.
 func Types() []Type {

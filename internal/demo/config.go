@@ -16,7 +16,8 @@ func configuration(brokers []string, api, admin string) string {
 
 ampersand:
   url: %s
-  api_url: %s
+  search_url: %[3]s
+  api_url: %[4]s
   project: demo
   api_key: demo-key
 

@@ -136,6 +136,7 @@ Everything is still running; Ctrl-C ends it. Look at
   make it fail      curl -X PUT %[2]s/sandbox/faults -d '[{do: status, status: 503}]'    (and '[]' to mend it)
   Kafka             %[3]s, group %[4]s
   the dead letters  kcat -b %[3]s -C -e -t %[5]s.dead -f '%%k %%h\n'
+  the requests      ampersink preview --config demo.yaml --last 5    (with what follows as demo.yaml)
 
 The configuration that it runs with:
 

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -57,56 +60,47 @@ func startDocker(ctx context.Context) (_ *provided, err error) {
 	const patience = 5 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := dockerAnswers(ctx); err != nil {
+	host, err := dockerHost(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("no answer from Docker: %w", err)
 	}
 	var brokers string
 	announce := func(ctx context.Context, c testcontainers.Container) error {
-		host, port, err := published(ctx, c)
+		mapped, err := c.MappedPort(ctx, clientPort)
 		if err != nil {
-			return err
+			return fmt.Errorf("published port of %s: %w", clientPort, err)
 		}
-		brokers = net.JoinHostPort(host, port)
+		brokers = net.JoinHostPort(host, mapped.Port())
 		script := "export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://" + brokers + ",SELF://127.0.0.1:9094\nexec " + entryPoint + "\n"
 		return c.CopyToContainer(ctx, []byte(script), startFile, 0o644)
 	}
-	container, err := testcontainers.Run(ctx, Image,
+	running, err := testcontainers.Run(ctx, Image,
 		testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithEnv(containerSettings),
 		testcontainers.WithExposedPorts(clientPort),
+		testcontainers.WithHostConfigModifier(publishOn(host)),
 		testcontainers.WithEntrypoint("sh", "-c", "while [ ! -s "+startFile+" ]; do sleep 0.1; done; exec sh "+startFile),
 		testcontainers.WithCmd(),
 		testcontainers.WithAdditionalLifecycleHooks(testcontainers.ContainerLifecycleHooks{
 			PostStarts: []testcontainers.ContainerHook{announce},
 		}))
 	broker := &provided{brokers: brokers, origin: "Docker, image " + Image, close: func() {
-		_ = testcontainers.TerminateContainer(container) // says nothing that a test could act on
+		_ = testcontainers.TerminateContainer(running) // says nothing that a test could act on
 	}}
 	if err == nil {
 		err = awaitAnswer(ctx, brokers)
 	}
 	if err != nil {
-		err = fmt.Errorf("run %s: %w%s", Image, err, lastWords(container))
+		err = fmt.Errorf("run %s: %w%s", Image, err, lastWords(running))
 		broker.close()
 		return nil, err
 	}
 	return broker, nil
 }
 
-func published(ctx context.Context, c testcontainers.Container) (host, port string, err error) {
-	if host, err = c.Host(ctx); err != nil {
-		return "", "", fmt.Errorf("address of the Docker host: %w", err)
-	}
-	mapped, err := c.MappedPort(ctx, clientPort)
-	if err != nil {
-		return "", "", fmt.Errorf("published port of %s: %w", clientPort, err)
-	}
-	return host, mapped.Port(), nil
-}
-
-// dockerAnswers reports why Docker does not. The library panics where it finds
-// no socket.
-func dockerAnswers(ctx context.Context) (err error) {
+// dockerHost returns the address under which containers publish their ports, or why
+// Docker does not answer. The library panics where it finds no socket.
+func dockerHost(ctx context.Context) (host string, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("%v", reason)
@@ -114,10 +108,33 @@ func dockerAnswers(ctx context.Context) (err error) {
 	}()
 	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, provider.Close()) }()
-	return provider.Health(ctx)
+	if err := provider.Health(ctx); err != nil {
+		return "", err
+	}
+	if host, err = provider.DaemonHost(ctx); err != nil {
+		return "", fmt.Errorf("address of the Docker host: %w", err)
+	}
+	if host == "localhost" {
+		// As an IPv6 address it may be another container's: Docker chooses its ports apart.
+		host = loopback
+	}
+	return host, nil
+}
+
+const loopback = "127.0.0.1"
+
+// publishOn keeps a broker that asks nobody who he is from this machine's other
+// addresses. Where Docker is elsewhere, it publishes on all of its own.
+func publishOn(host string) func(*container.HostConfig) {
+	return func(config *container.HostConfig) {
+		if host == loopback {
+			port := network.MustParsePort(clientPort)
+			config.PortBindings = network.PortMap{port: {{HostIP: netip.MustParseAddr(loopback)}}}
+		}
+	}
 }
 
 // awaitAnswer asks until the broker's metadata lists a broker.
@@ -144,14 +161,14 @@ func awaitAnswer(ctx context.Context, brokers string) error {
 }
 
 // lastWords is the end of a failed container's log.
-func lastWords(container *testcontainers.DockerContainer) string {
+func lastWords(of *testcontainers.DockerContainer) string {
 	const patience, enough = 5 * time.Second, 2 << 10
-	if container == nil {
+	if of == nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	logs, err := container.Logs(ctx)
+	logs, err := of.Logs(ctx)
 	if err != nil {
 		return ""
 	}

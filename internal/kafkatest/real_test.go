@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/moby/moby/api/types/container"
 )
 
 // recorder is a test whose end is looked at instead of happening.
@@ -124,5 +128,35 @@ func TestDockerThatDoesNotAnswerIsAnError(t *testing.T) {
 	broker, err := startDocker(ctx)
 	if err == nil || broker != nil {
 		t.Fatalf("got %v, %v", broker, err)
+	}
+}
+
+// A broker that asks nobody who he is stays on this machine; a Docker elsewhere must
+// publish where it can be reached.
+func TestABrokerInDockerIsPublishedOnLoopbackAlone(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{loopback: "map[9092/tcp:[{127.0.0.1 }]]", "docker.example": "map[]"} {
+		var config container.HostConfig
+		publishOn(host)(&config)
+		if got := fmt.Sprint(config.PortBindings); got != want {
+			t.Errorf("Docker at %s publishes %s, want %s", host, got, want)
+		}
+	}
+}
+
+func TestTheComposeFileRunsTheKafkaThatIsTested(t *testing.T) {
+	t.Parallel()
+	compose, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := regexp.MustCompile(`image: (apache/kafka:.*)`).FindAllStringSubmatch(string(compose), -1)
+	if len(images) == 0 {
+		t.Error("docker-compose.yml runs no Kafka")
+	}
+	for _, image := range images {
+		if image[1] != Image {
+			t.Errorf("docker-compose.yml runs %s, the tests run %s", image[1], Image)
+		}
 	}
 }

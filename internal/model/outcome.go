@@ -45,6 +45,8 @@ type Outcome struct {
 	Message string
 	// RecordID is the id that the CRM gave or confirmed, when it said one.
 	RecordID string
+	// Gone: the record that the write is about is not there any more; with Rejected.
+	Gone bool
 	// ExistingID is the record that a refused create collided with.
 	ExistingID string
 }

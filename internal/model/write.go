@@ -77,6 +77,8 @@ type Write struct {
 	Associations string
 	Conflicts    []Conflict
 	Source       *Kept
+	// Identity says how the type and the id are decided late; nil: they are what mapping said.
+	Identity *Identity
 
 	// Attempts counts the requests that carried this write.
 	Attempts int
@@ -97,14 +99,28 @@ func (w *Write) SetConflicts(set ...Conflict) {
 	w.Conflicts = append(w.inline[:0], set...)
 }
 
+// identityOverhead is what an Identity weighs beside its text, in bytes.
+const identityOverhead = 400
+
 // Size is what the write adds to its record when it waits, in bytes.
-func (w *Write) Size() int64 { return w.Source.Size() }
+func (w *Write) Size() int64 {
+	if w.Identity != nil {
+		return w.Source.Size() + identityOverhead
+	}
+	return w.Source.Size()
+}
+
+// Operation is what a change says happened to its row, in a word for people:
+// create, update, delete, snapshot, tombstone, truncate, message, or row where
+// nothing says it.
+type Operation string
 
 // Item is one (record, write) of a record that was mapped: either a write to
 // do, or a fate that mapping already knows (skipped by a rule, refused).
 type Item struct {
-	Name  WriteName
-	Route string
-	Write *Write // nil: Fate is final
-	Fate  Fate
+	Name      WriteName
+	Route     string
+	Operation Operation // empty when the record could not be read so far
+	Write     *Write    // nil: Fate is final
+	Fate      Fate
 }

@@ -90,6 +90,43 @@ func TestAScopeCoversWhatItNames(t *testing.T) {
 	}
 }
 
+// What was found may quote a row that says "expected" itself.
+func TestAReasonSaysWhatWasFoundAndWhatWasExpected(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string][2]string{
+		"the key is null; expected a key":            {"the key is null", "a key"},
+		"it is (a; expected b); expected c, d; or e": {"it is (a; expected b)", "c, d; or e"},
+		"email: not an address":                      {"email: not an address", ""},
+		"":                                           {"", ""},
+		"expected to be there":                       {"expected to be there", ""},
+		"what the CRM says; expected":                {"what the CRM says; expected", ""},
+		model.Refuse("c", "f", "%d; expected %d", 1, 2).Reason.Message: {"1", "2"},
+	} {
+		r := model.Reason{Message: message}
+		if got := [2]string{r.Found(), r.Expected()}; got != want {
+			t.Errorf("%q: found %q and expected %q, not %q and %q", message, got[0], got[1], want[0], want[1])
+		}
+	}
+}
+
+func TestHarmlessTextDoesNothingToATerminal(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                    "",
+		`{"name":"Zoë 日本 👍"}`: `{"name":"Zoë 日本 👍"}`,
+		"\x1b[31mred":         `"\x1b[31mred"`,
+		"bell\a, nul\x00":     `"bell\a, nul\x00"`,
+		"c1 \u009b31m":        `"c1 \u009b31m"`,
+		"turned \u202e round": `"turned \u202e round"`,
+		"two\nlines":          `"two\nlines"`,
+		"cut \xff":            `"cut \xff"`,
+	} {
+		if got := model.Harmless(text); got != want {
+			t.Errorf("%q is shown as %s, expected %s", text, got, want)
+		}
+	}
+}
+
 func TestTheWordsOfTheTypes(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -47,7 +49,7 @@ func (w *work) try() (some bool) {
 	claimed := make(map[string]bool)
 	for i := range w.q.items {
 		it := &w.q.items[i]
-		w.results[i].refused = w.s.refusal(w.st, w.q, it)
+		w.results[i].refused = w.s.refusal(w.st, w.k, w.q, it)
 		if w.results[i].refused == nil && w.st.rules != nil {
 			w.results[i].refused = w.twice(it, claimed)
 		}
@@ -77,7 +79,7 @@ func (w *work) twice(it *item, claimed map[string]bool) *refusal {
 func (w *work) failWhole() {
 	for i := range w.results {
 		if r := w.results[i].refused; r != nil && w.whole == "" {
-			w.whole = r.message
+			w.whole = cmp.Or(r.whole, r.message)
 		}
 		w.results[i] = result{}
 	}
@@ -108,26 +110,28 @@ func (r *refusal) collateral() bool {
 func (w *work) one(i int) {
 	it := &w.q.items[i]
 	res := &w.results[i]
-	if res.refused = w.s.refusal(w.st, w.q, it); res.refused == nil {
+	if res.refused = w.s.refusal(w.st, w.k, w.q, it); res.refused == nil {
 		res.refused = w.locked(it)
 	}
 	if res.refused != nil {
 		return
 	}
 	res.applied = true
+	id, _ := keyOf(w.s.o.CRM, it.id)
+	key := string(id)
 	switch w.q.typ {
 	case model.Create:
-		res.id = w.s.create(w.st, w.k, w.q, it)
+		key = w.s.create(w.st, w.k, w.q, it)
+		res.id = w.st.records[key].ID
 	case model.Update:
-		key, _ := keyOf(w.s.o.CRM, it.id)
-		r := w.st.records[string(key)]
-		w.st.put(w.s.o.CRM, r, string(key), w.q, it)
+		r := w.st.records[key]
+		w.st.put(r, key, w.q, it)
 		res.id = r.ID
 	case model.Delete:
-		key, _ := keyOf(w.s.o.CRM, it.id)
 		res.id = fullID(w.s.o.CRM, string(it.id))
-		w.st.remove(string(key))
+		w.st.remove(key)
 	}
+	w.st.changed(key, time.Now())
 }
 
 // lock refuses about half of the records with a row lock.
@@ -158,8 +162,9 @@ func (w *work) parent(it *item) string {
 	}
 	for _, f := range w.q.of(it) {
 		if sameField(w.s.o.CRM, string(f.name), w.st.rules.parent) {
-			if id, ok := text(f.value); ok && id != "" {
-				return w.k.integration + "\x00" + w.k.group + "\x00" + id
+			id, _ := text(f.value)
+			if key, ok := keyOf(w.s.o.CRM, []byte(id)); ok {
+				return w.k.integration + "\x00" + w.k.group + "\x00" + string(key)
 			}
 		}
 	}

@@ -78,10 +78,16 @@ type decoder struct {
 
 func (d *decoder) decode(body []byte, q *request) error {
 	q.reset()
-	d.body, d.q = body, q
+	d.q = q
+	return d.whole(body, d.member)
+}
+
+// whole reads a body, which is one object.
+func (d *decoder) whole(body []byte, member func(name string) error) error {
+	d.body = body
 	d.src = *bytes.NewBuffer(body)
 	d.json.Reset(&d.src)
-	if err := d.object("the body", d.member); err != nil {
+	if err := d.object("the body", member); err != nil {
 		return err
 	}
 	if _, err := d.json.ReadToken(); err == nil || d.json.InputOffset() != int64(len(body)) && len(d.json.UnreadBuffer()) > 0 && !blank(d.json.UnreadBuffer()) {

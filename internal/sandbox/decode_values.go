@@ -56,7 +56,9 @@ func (d *decoder) value() ([]byte, error) {
 }
 
 func (d *decoder) text(name string, bit members, to *string) error {
-	d.q.has |= bit
+	if bit != 0 {
+		d.q.has |= bit
+	}
 	v, err := d.value()
 	if err != nil {
 		return err

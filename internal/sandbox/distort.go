@@ -54,9 +54,9 @@ func distort(do Do, status int, body map[string]any) bool {
 	return true
 }
 
-// failed is the answer of DoStatus.
-func (w *work) failed(f *Fault) plan {
-	p := plan{status: f.Status, header: http.Header{}, wait: f.Delay, end: w.unlock()}
+// failed is the answer of DoStatus. The lock is held.
+func (s *Server) failed(f *Fault) plan {
+	p := plan{status: f.Status, header: http.Header{}, wait: f.Delay}
 	retryable := f.Status >= http.StatusInternalServerError || f.Status == http.StatusTooManyRequests
 	if f.Retryable != nil {
 		retryable = *f.Retryable
@@ -65,7 +65,7 @@ func (w *work) failed(f *Fault) plan {
 	if message == "" {
 		message = "this failure was asked for"
 	}
-	body := problemBody(w.s.ids.uuid(), f.Status, message, retryable)
+	body := problemBody(s.ids.uuid(), f.Status, message, retryable)
 	if f.RetryAfter > 0 {
 		f.retryAfter(p.header, body, retryable)
 	}

@@ -1,6 +1,6 @@
 // Package sandbox is the simulated Ampersand API: an http.Handler that takes
-// writes as the real one does, keeps the records that they make, and can be told
-// to fail.
+// writes and searches as the real one does, keeps the records that they make, and
+// can be told to fail.
 //
 // What it promises:
 //
@@ -12,6 +12,8 @@
 //   - A record is applied once or not at all, and what an observer is told is
 //     what happened, in the order in which it happened. A request that is
 //     answered, cut or left hanging was applied exactly when its fault says so.
+//   - Searches see a write IndexLag after it, not before: also where a rule of
+//     uniqueness knows it already.
 //   - With one random source and one order of requests it always does the same.
 //
 // Writes are applied when they arrive; latency is spent after that, before the

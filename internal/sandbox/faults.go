@@ -30,16 +30,30 @@ const (
 	DoQuota      Do = "quota"       // refuses all records with REQUEST_LIMIT_EXCEEDED
 	DoWholeBatch Do = "whole_batch" // fails the batch as a whole when one of its records is refused, and names nobody
 	DoLatency    Do = "latency"     // answers later, by Delay
+	DoResult     Do = "result"      // answers a search under result, the published schema's name, and not under results
 )
 
 var allDo = []Do{
-	DoStatus, DoReset, DoHang, DoCut, DoShort, DoAbsent, DoReorder, DoMiscount, DoShape, DoLock, DoQuota, DoWholeBatch, DoLatency,
+	DoStatus, DoReset, DoHang, DoCut, DoShort, DoAbsent, DoReorder, DoMiscount, DoShape, DoLock, DoQuota, DoWholeBatch, DoLatency, DoResult,
+}
+
+// What can happen to a search: the others need records to be written. A fault that is
+// not for a type does not match its requests.
+var searchDo = []Do{DoStatus, DoReset, DoHang, DoCut, DoAbsent, DoShape, DoLatency, DoResult}
+
+// goesWith reports whether it can happen to a request of a type.
+func (d Do) goesWith(typ string) bool {
+	if typ == searchType {
+		return slices.Contains(searchDo, d)
+	}
+	return d != DoResult
 }
 
 // FaultsHelp says how faults are written, for people.
 const FaultsHelp = `A list of faults; the first one that matches a request happens to it.
-  which  integration, group, object, type; field and value (a record that has it);
-         every (n-th), chance (0 to 1), from and until (since they were set), count
+  which  integration, group, object, type (create, update, delete, search); field and
+         value (a record or a filter that has it); every (n-th), chance (0 to 1), from
+         and until (since they were set), count
   what   do: status        answers status, with body (problem, text, html, json, empty), message,
                            retryable, retry_after and retry_after_form (seconds, date, problem,
                            provider); apply: yes writes first (500, 502, 504), delay answers later
@@ -50,6 +64,9 @@ const FaultsHelp = `A list of faults; the first one that matches a request happe
              lock, quota   refuses records with UNABLE_TO_LOCK_ROW, REQUEST_LIMIT_EXCEEDED
              whole_batch   fails the batch as a whole when one of its records is refused
              latency       answers later, by delay
+             result        answers a search under result instead of results
+           a search knows status, reset, hang, cut, absent, shape, latency and result; it
+           applies nothing
   name   under which it is counted`
 
 // Faults are looked at in order; the first one that matches a request happens to it.
@@ -61,9 +78,10 @@ type Fault struct {
 	Integration string `yaml:"integration,omitempty" json:"integration,omitempty"`
 	Group       string `yaml:"group,omitempty" json:"group,omitempty"`
 	Object      string `yaml:"object,omitempty" json:"object,omitempty"`
-	Type        string `yaml:"type,omitempty" json:"type,omitempty"`
+	// Type is create, update, delete or search.
+	Type string `yaml:"type,omitempty" json:"type,omitempty"`
 	// Field and Value match requests with a record that has that text in that field
-	// (or id), or that JSON where it is no text.
+	// (or id), or that JSON where it is no text; and searches for it.
 	Field string `yaml:"field,omitempty" json:"field,omitempty"`
 	Value string `yaml:"value,omitempty" json:"value,omitempty"`
 	// Every takes the n-th of the requests that match, Chance a part of them.
@@ -116,7 +134,7 @@ func (f *Fault) check() error {
 		key, value string
 		words      []string
 	}{
-		{"type", f.Type, []string{"", "create", "update", "delete"}},
+		{"type", f.Type, []string{"", "create", "update", "delete", searchType}},
 		{"body", f.Body, []string{"", "problem", "text", "html", "json", "empty"}},
 		{"retry_after_form", f.RetryAfterForm, []string{"", "seconds", "date", "problem", "provider"}},
 		{"apply", f.Apply, []string{"", "no", "yes", "late"}},
@@ -160,6 +178,19 @@ func (f *Fault) checkDo() error {
 		return errors.New(".delay goes with do: latency, do: status and apply: late")
 	case f.Do == DoLatency && f.Delay == 0:
 		return errors.New(".delay is missing")
+	}
+	return f.checkType()
+}
+
+// checkType refuses what cannot happen to the requests that it is for.
+func (f *Fault) checkType() error {
+	switch {
+	case f.Type == "":
+		return nil
+	case !f.Do.goesWith(f.Type):
+		return fmt.Errorf(".do is %s, which cannot happen to a %s", f.Do, f.Type)
+	case f.Type == searchType && (f.Apply == "yes" || f.Apply == "late"):
+		return fmt.Errorf(".apply is %s, but a search applies nothing", f.Apply)
 	}
 	return nil
 }
@@ -216,9 +247,9 @@ func (s *Server) SetFaults(f Faults) error {
 }
 
 // draw returns the fault that happens to a request, or nil. The lock is held.
-func (s *Server) draw(k storeKey, q *request, now time.Time) *Fault {
+func (s *Server) draw(k storeKey, typ string, items []item, fields []field, now time.Time) *Fault {
 	for _, r := range s.faults {
-		if !r.matches(s.o.CRM, k, q) {
+		if !r.Do.goesWith(typ) || !r.matches(s.o.CRM, k, typ, items, fields) {
 			continue
 		}
 		r.seen++
@@ -235,20 +266,20 @@ func (s *Server) draw(k storeKey, q *request, now time.Time) *Fault {
 	return nil
 }
 
-func (r *rule) matches(crm CRM, k storeKey, q *request) bool {
+func (r *rule) matches(crm CRM, k storeKey, typ string, items []item, fields []field) bool {
 	match := func(want, have string) bool { return want == "" || strings.EqualFold(want, have) }
-	if !match(r.Integration, k.integration) || !match(r.Group, k.group) || !match(r.Object, k.object) || !match(r.Type, q.typ.String()) {
+	if !match(r.Integration, k.integration) || !match(r.Group, k.group) || !match(r.Object, k.object) || !match(r.Type, typ) {
 		return false
 	}
 	if r.Field == "" {
 		return true
 	}
-	for i := range q.items {
-		if r.Field == "id" && string(q.items[i].id) == r.Value {
+	for i := range items {
+		if r.Field == "id" && string(items[i].id) == r.Value {
 			return true
 		}
 	}
-	for _, f := range q.fields {
+	for _, f := range fields {
 		if value, _ := text(f.value); sameField(crm, string(f.name), r.Field) && value == r.Value {
 			return true
 		}

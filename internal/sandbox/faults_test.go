@@ -239,6 +239,7 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		`[{do: reset, status: 500}]`, `[{do: cut, apply: yes}]`, `[{do: status, status: 504, apply: late}]`, `[{do: status, status: 503, apply: yes}]`,
 		`[{do: reset, delay: 1s}]`, `[{do: latency}]`, `[{do: reset, from: 2s, until: 1s}]`, `[{do: status, status: 503, retry_after_form: date}]`,
 		`[{do: status, status: 503, body: xml}]`, `[{do: reset, until: soon}]`,
+		`[{type: search, do: lock}]`, `[{type: create, do: result}]`, `[{type: search, do: reset, apply: late}]`, `[{type: search, do: status, status: 500, apply: yes}]`,
 		`[{do: reset, field: email}]`, `[{do: hang, apply: perhaps}]`, `[{do: reset, type: upsert}]`, `do: reset`, `[{do: status, status: 503, retry_after_form: soon}]`,
 	} {
 		if _, err := sandbox.LoadFaults([]byte(text)); err == nil {

@@ -48,13 +48,14 @@ type Request struct {
 	Integration string          `json:"integration"`
 	Group       string          `json:"group"`
 	Object      string          `json:"object"`
-	Type        string          `json:"type"`
+	Type        string          `json:"type"` // create, update, delete, search
 	Records     int             `json:"records"`
 	AllOrNone   bool            `json:"all_or_none"`
 	Operation   string          `json:"operation_id,omitempty"`
 	Applied     int             `json:"applied"`
 	Refused     int             `json:"refused"`
-	Status      int             `json:"status"` // 0: no answer
+	Found       int             `json:"found,omitempty"` // matches of a search
+	Status      int             `json:"status"`          // 0: no answer
 	Fault       string          `json:"fault,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"` // with Options.KeepBodies
 }
@@ -71,6 +72,7 @@ type Violation struct {
 type Stats struct {
 	Since      time.Time      `json:"since"`
 	Requests   map[int]int    `json:"requests"` // by status; 0: no answer
+	Searches   int            `json:"searches"` // of these requests
 	Batches    int            `json:"batches"`
 	Batched    int            `json:"batched_records"`
 	Applied    map[string]int `json:"applied"` // records by type

@@ -48,6 +48,9 @@ const (
 	// DefaultMaxBody bounds a request's body in bytes. The contract has no bound;
 	// 100 records of 80 KiB, more than a CRM takes, still fit.
 	DefaultMaxBody = 8 << 20
+	// DefaultSearchPage is HubSpot's page, and what Salesforce gives where all fields are
+	// asked for.
+	DefaultSearchPage = 200
 	// maxViolations bounds the violations that are kept; the first ones tell.
 	maxViolations = 1000
 	// defaultPartialStatus answers a batch of which only some were written. The
@@ -67,6 +70,21 @@ type Options struct {
 	Integrations map[string][]string
 	// Objects replaces the rules of objects by name; see ObjectRules.
 	Objects map[string]ObjectRules
+	// Unique replaces the unique fields of objects, by name: none where the list is empty.
+	// Uniqueness is asked of the records themselves, never of the index: a test of what a
+	// client does against duplicates switches it off, so as not to be saved by it.
+	Unique map[string][]string
+	// References refuses records that name another one which is not there: Salesforce's
+	// parents, HubSpot's associations.
+	References bool
+	// IndexLag is how long after a write searches see it.
+	IndexLag time.Duration
+	// SearchPage is the most matches that an answer has; 0: DefaultSearchPage. Nothing in
+	// the answer says whether there were more.
+	SearchPage int
+	// Unsearchable are objects that can be written and not be searched, because the
+	// integration does not read them.
+	Unsearchable []string
 	// Latency passes between applying a request and answering it.
 	Latency time.Duration
 	Faults  Faults
@@ -132,6 +150,9 @@ func (o *Options) complete() error {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
+	if o.SearchPage == 0 {
+		o.SearchPage = DefaultSearchPage
+	}
 	if o.LogSize == 0 {
 		o.LogSize = DefaultLogSize
 	}
@@ -145,8 +166,9 @@ func (o *Options) complete() error {
 		return fmt.Errorf("SalesforceInnocents is %q, want %s or %s", o.SalesforceInnocents, RolledBack, Unprocessed)
 	case o.PartialStatus != 200 && o.PartialStatus != 422:
 		return fmt.Errorf("PartialStatus is %d, want 200 or 422", o.PartialStatus)
-	case o.Latency < 0 || o.MaxBody < 0 || o.LogSize < 0:
-		return fmt.Errorf("latency %s, body limit %d or log size %d is negative", o.Latency, o.MaxBody, o.LogSize)
+	case o.Latency < 0 || o.IndexLag < 0 || o.MaxBody < 0 || o.LogSize < 0 || o.SearchPage < 0:
+		return fmt.Errorf("latency %s, index lag %s, body limit %d, log size %d or search page %d is negative",
+			o.Latency, o.IndexLag, o.MaxBody, o.LogSize, o.SearchPage)
 	}
 	return nil
 }

@@ -14,9 +14,10 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintf(w, `The simulated Ampersand API, with a %s behind it.
 
 POST /v1/projects/{project}/integrations/{integration}/objects/{object}   the write API
+POST /v1/projects/{project}/integrations/{integration}?groupRef=          the search API
 GET  /v1/projects/{project}/operations/{id}                              an operation
-GET  /sandbox/records?integration=&group=&object=&limit=                 what the CRM holds
-GET  /sandbox/requests?limit=                                            the last requests
+GET  /sandbox/records?integration=&group=&object=&limit=                 what the CRM holds, and which version searches see (indexed)
+GET  /sandbox/requests?limit=                                            the last requests, searches among them
 GET  /sandbox/violations                                                 requests that broke the contract
 GET  /sandbox/stats                                                      counts
 GET  /sandbox/faults                                                     what goes wrong; PUT replaces it (YAML or JSON)

@@ -17,54 +17,61 @@ type refusal struct {
 	message  string
 	field    string
 	existing string // the record that a create collides with
+	// whole is the sentence when it fails a batch as a whole, where it says less than
+	// message; else empty.
+	whole string
 }
 
 // refusal returns why the CRM refuses an item, or nil.
-func (s *Server) refusal(st *store, q *request, it *item) *refusal {
+func (s *Server) refusal(st *store, k storeKey, q *request, it *item) *refusal {
 	if q.typ != model.Create {
 		if r := s.gone(st, it); r != nil || q.typ == model.Delete {
 			return r
 		}
 	}
-	if st.rules == nil {
-		return nil
-	}
-	for _, f := range q.of(it) {
-		if r := s.refuseField(st, q, it, &f); r != nil {
-			return r
+	if st.rules != nil {
+		for _, f := range q.of(it) {
+			if r := s.refuseField(st, q, it, &f); r != nil {
+				return r
+			}
+		}
+		if q.typ == model.Create {
+			if r := s.refuseMissing(st.rules, q, it); r != nil {
+				return r
+			}
 		}
 	}
-	if q.typ == model.Create {
-		return s.refuseMissing(st.rules, q, it)
-	}
-	return nil
+	return s.astray(st, k, q, it)
 }
 
 // gone: an update or a delete of a record that is not there.
 func (s *Server) gone(st *store, it *item) *refusal {
-	key, err := st.find(s.o.CRM, it.id)
+	key, err := st.find(it.id)
 	switch {
 	case err == nil:
 		return nil
 	case s.o.CRM == HubSpot:
 		return &refusal{code: "OBJECT_NOT_FOUND", category: "OBJECT_NOT_FOUND", message: "Could not get some objects, they may be deleted or not exist. Check that ids are valid."}
-	case st.deleted[key]:
-		return &refusal{code: "ENTITY_IS_DELETED", message: "entity is deleted"}
 	}
-	return &refusal{code: "INVALID_CROSS_REFERENCE_KEY", message: "invalid cross reference id"}
+	return noRecord(key, st.deleted[key], string(it.id), "")
+}
+
+// noRecord is how Salesforce refuses an id that leads to no record: that of the record
+// itself, or of one that a field of it names. The codes are the same for both.
+func noRecord(key string, deleted bool, id, field string) *refusal {
+	switch {
+	case key == "":
+		return &refusal{code: "MALFORMED_ID", field: field, message: "bad id " + id}
+	case deleted:
+		return &refusal{code: "ENTITY_IS_DELETED", field: field, message: "entity is deleted"}
+	}
+	return &refusal{code: "INVALID_CROSS_REFERENCE_KEY", field: field, message: "invalid cross reference id"}
 }
 
 func (s *Server) refuseField(st *store, q *request, it *item, f *field) *refusal {
 	rule := st.rules.rule(s.o.CRM, f.name)
 	if rule == nil {
-		if !st.rules.closed {
-			return nil
-		}
-		name := string(f.name)
-		if s.o.CRM == HubSpot {
-			return &refusal{code: "PROPERTY_DOESNT_EXIST", category: "VALIDATION_ERROR", field: name, message: fmt.Sprintf("Property %q does not exist", name)}
-		}
-		return &refusal{code: "INVALID_FIELD", field: name, message: fmt.Sprintf("No such column '%s' on the object", name)}
+		return s.unknownField(st.rules, string(f.name))
 	}
 	value, isText := text(f.value)
 	empty := string(f.value) == "null" || isText && value == ""
@@ -83,6 +90,17 @@ func (s *Server) refuseField(st *store, q *request, it *item, f *field) *refusal
 		return s.collision(st, q, it, rule, string(f.value))
 	}
 	return nil
+}
+
+// unknownField refuses a field that an object which declares its fields does not have.
+func (s *Server) unknownField(rules *ruleSet, name string) *refusal {
+	switch {
+	case !rules.closed:
+		return nil
+	case s.o.CRM == HubSpot:
+		return &refusal{code: "PROPERTY_DOESNT_EXIST", category: "VALIDATION_ERROR", field: name, message: fmt.Sprintf("Property %q does not exist", name)}
+	}
+	return &refusal{code: "INVALID_FIELD", field: name, message: fmt.Sprintf("No such column '%s' on the object", name)}
 }
 
 func (s *Server) invalid(field, hubspot, salesforce, message string) *refusal {
@@ -130,12 +148,23 @@ func (s *Server) collision(st *store, q *request, it *item, rule *fieldRule, val
 			return nil
 		}
 	}
-	id := st.records[owner].ID
 	if s.o.CRM == HubSpot {
-		return &refusal{code: "CONFLICT", category: "CONFLICT", message: "The record already exists. Existing ID: " + id, existing: id}
+		id := st.records[owner].ID
+		exists := existsText(st.records[owner].Object)
+		return &refusal{code: "CONFLICT", category: "CONFLICT", message: exists + ". Existing ID: " + id, existing: id, whole: exists}
 	}
-	return &refusal{code: "DUPLICATE_VALUE", field: rule.name, existing: id,
-		message: fmt.Sprintf("duplicate value found: %s duplicates value on record with id: %s", rule.name, id)}
+	// Salesforce names the other record by its short id, which is its key.
+	return &refusal{code: "DUPLICATE_VALUE", field: rule.name, existing: owner,
+		message: fmt.Sprintf("duplicate value found: %s duplicates value on record with id: %s", rule.name, owner)}
+}
+
+// existsText is HubSpot's sentence for a record that exists.
+func existsText(object string) string {
+	switch strings.ToLower(object) {
+	case "contact", "contacts":
+		return "Contact already exists"
+	}
+	return "Object already exists"
 }
 
 // text returns a JSON string's text.

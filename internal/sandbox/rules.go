@@ -133,18 +133,22 @@ func newRuleSet(crm CRM, r ObjectRules) *ruleSet {
 // rulesFor returns the rules of an object, or nil when it takes everything.
 func rulesFor(o *Options, object string) *ruleSet {
 	all := defaultRules(o.CRM)
-	maps.Copy(all, foldNames(o))
-	r, ok := all[strings.ToLower(object)]
+	maps.Copy(all, foldNames(o.Objects))
+	object = strings.ToLower(object)
+	r, ok := all[object]
+	if unique, set := foldNames(o.Unique)[object]; set {
+		r.Unique, ok = unique, ok || len(unique) > 0
+	}
 	if !ok {
 		return nil
 	}
 	return newRuleSet(o.CRM, r)
 }
 
-func foldNames(o *Options) map[string]ObjectRules {
-	folded := make(map[string]ObjectRules, len(o.Objects))
-	for name, r := range o.Objects {
-		folded[strings.ToLower(name)] = r
+func foldNames[V any](m map[string]V) map[string]V {
+	folded := make(map[string]V, len(m))
+	for name, v := range m {
+		folded[strings.ToLower(name)] = v
 	}
 	return folded
 }

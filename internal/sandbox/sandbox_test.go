@@ -50,7 +50,11 @@ func exchange(rt http.RoundTripper, base, object, body string) answer {
 }
 
 func exchangeWithin(ctx context.Context, rt http.RoundTripper, base, object, body string) answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/projects/p/integrations/crm/objects/"+object, strings.NewReader(body))
+	return send(ctx, rt, base+"/projects/p/integrations/crm/objects/"+object, body)
+}
+
+func send(ctx context.Context, rt http.RoundTripper, address, body string) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		return answer{err: err}
 	}

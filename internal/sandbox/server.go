@@ -45,6 +45,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, base := range []string{"", "/v1"} {
 		mux.HandleFunc("POST "+base+"/projects/{project}/integrations/{integration}/objects/{object}", s.write)
+		mux.HandleFunc("POST "+base+"/projects/{project}/integrations/{integration}", s.search)
 		mux.HandleFunc("GET "+base+"/projects/{project}/operations/{operation}", s.showOperation)
 	}
 	mux.HandleFunc("/", s.nowhere)

@@ -1,11 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,22 +18,28 @@ type storeKey struct{ integration, group, object string }
 
 // store is the records of an object.
 type store struct {
+	crm     CRM
 	rules   *ruleSet
 	records map[string]*Record
 	deleted map[string]bool
 	unique  map[string]map[string]string // field to value to key of the record
+	index   *index                       // nil while searches would see the records as they are
 }
 
 // Record is a record of the CRM.
 type Record struct {
-	Integration string                     `json:"integration"`
-	Group       string                     `json:"group"`
-	Object      string                     `json:"object"`
-	ID          string                     `json:"id"`
-	Version     int                        `json:"version"` // 1 when created; each update adds one
-	Created     time.Time                  `json:"created"`
-	Updated     time.Time                  `json:"updated"`
-	Fields      map[string]json.RawMessage `json:"fields"`
+	Integration string    `json:"integration"`
+	Group       string    `json:"group"`
+	Object      string    `json:"object"`
+	ID          string    `json:"id"`
+	Version     int       `json:"version"` // 1 when created; each update adds one
+	Created     time.Time `json:"created"`
+	Updated     time.Time `json:"updated"`
+	// Indexed is the version that searches see; 0: none yet.
+	Indexed int                        `json:"indexed"`
+	Fields  map[string]json.RawMessage `json:"fields"`
+	// Associations is a JSON array, as the create had it.
+	Associations json.RawMessage `json:"associations,omitempty"`
 }
 
 func (s *Server) store(k storeKey) *store {
@@ -41,15 +47,19 @@ func (s *Server) store(k storeKey) *store {
 	st := s.stores[k]
 	if st == nil {
 		st = &store{
-			rules: rulesFor(&s.o, k.object), records: make(map[string]*Record),
+			crm: s.o.CRM, rules: rulesFor(&s.o, k.object), records: make(map[string]*Record),
 			deleted: make(map[string]bool), unique: make(map[string]map[string]string),
+		}
+		if s.o.IndexLag > 0 {
+			st.index = newIndex(s.o.CRM, s.o.IndexLag)
 		}
 		s.stores[k] = st
 	}
 	return st
 }
 
-// Seed puts records into the CRM and returns their ids. It refuses what the CRM would refuse.
+// Seed puts records into the CRM and returns their ids. They were there before, so that
+// searches see them at once. It refuses what the CRM would refuse.
 func (s *Server) Seed(integration, group, object string, rows []map[string]any) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,10 +72,14 @@ func (s *Server) Seed(integration, group, object string, rows []map[string]any) 
 			return ids, fmt.Errorf("sandbox: record %d: %w", i, err)
 		}
 		it := &q.items[0]
-		if refused := s.refusal(st, q, it); refused != nil {
+		if refused := s.refusal(st, k, q, it); refused != nil {
 			return ids, fmt.Errorf("sandbox: record %d: %s: %s", i, refused.code, refused.message)
 		}
-		ids = append(ids, s.create(st, k, q, it))
+		key := s.create(st, k, q, it)
+		ids = append(ids, st.records[key].ID)
+		if st.index != nil {
+			st.index.show(key, st.records[key].copy())
+		}
 	}
 	return ids, nil
 }
@@ -98,16 +112,15 @@ func (s *Server) Records(integration, group, object string) []Record {
 
 // list returns copies of the records of the stores that match. The lock is held.
 func (s *Server) list(match func(storeKey) bool) []Record {
-	all := []Record{}
+	all, now := []Record{}, time.Now()
 	for k, st := range s.stores {
 		if !match(k) {
 			continue
 		}
-		for _, r := range st.records {
-			c := *r
-			c.Fields = make(map[string]json.RawMessage, len(r.Fields))
-			maps.Copy(c.Fields, r.Fields)
-			all = append(all, c)
+		for key, r := range st.records {
+			c := r.copy()
+			c.Indexed = st.seen(key, now)
+			all = append(all, *c)
 		}
 	}
 	slices.SortFunc(all, func(a, b Record) int {
@@ -117,24 +130,27 @@ func (s *Server) list(match func(storeKey) bool) []Record {
 	return all
 }
 
-// create makes a record and returns its id.
+// create makes a record and returns its key.
 func (s *Server) create(st *store, k storeKey, q *request, it *item) string {
 	id := s.ids.next(k.object)
 	key, _ := keyOf(s.o.CRM, []byte(id))
-	r := &Record{Integration: k.integration, Group: k.group, Object: k.object, ID: id, Created: time.Now(), Fields: make(map[string]json.RawMessage, it.to-it.from)}
+	r := &Record{
+		Integration: k.integration, Group: k.group, Object: k.object, ID: id, Created: time.Now(),
+		Fields: make(map[string]json.RawMessage, it.to-it.from), Associations: bytes.Clone(it.associations),
+	}
 	st.records[string(key)] = r
-	st.put(s.o.CRM, r, string(key), q, it)
-	return id
+	st.put(r, string(key), q, it)
+	return string(key)
 }
 
 // put writes the fields of an item into a record.
-func (st *store) put(crm CRM, r *Record, key string, q *request, it *item) {
+func (st *store) put(r *Record, key string, q *request, it *item) {
 	r.Version++
 	r.Updated = time.Now()
 	for _, f := range q.of(it) {
 		name := string(f.name)
 		if st.rules != nil {
-			if rule := st.rules.rule(crm, f.name); rule != nil {
+			if rule := st.rules.rule(st.crm, f.name); rule != nil {
 				name = rule.name
 				if rule.unique {
 					st.claim(name, string(r.Fields[name]), string(f.value), key)
@@ -178,8 +194,8 @@ func (st *store) remove(key string) {
 var errNotFound = errors.New("not found")
 
 // find returns the key of a record that is there.
-func (st *store) find(crm CRM, id []byte) (string, error) {
-	key, ok := keyOf(crm, id)
+func (st *store) find(id []byte) (string, error) {
+	key, ok := keyOf(st.crm, id)
 	if !ok || st.records[string(key)] == nil {
 		return string(key), errNotFound
 	}

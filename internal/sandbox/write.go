@@ -37,14 +37,14 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if status != 0 {
-		s.turnAway(w, r, k, status, why)
+		s.turnAway(w, r, Request{Integration: k.integration, Object: k.object}, status, why)
 		return
 	}
 	sc := s.pool.Get().(*scratch)
 	defer s.pool.Put(sc)
 	if err := sc.read(r, s.o.MaxBody); err != nil {
 		if errors.Is(err, errTooLarge) {
-			s.turnAway(w, r, k, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", s.o.MaxBody))
+			s.turnAway(w, r, Request{Integration: k.integration, Object: k.object}, http.StatusRequestEntityTooLarge, tooLarge(s.o.MaxBody))
 			return
 		}
 		panic(http.ErrAbortHandler) // the client went away in the middle of its body
@@ -53,15 +53,18 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request) {
 }
 
 // turnAway answers a request that was not looked into.
-func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, k storeKey, status int, why string) {
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, line Request, status int, why string) {
 	s.mu.Lock()
 	s.number++
-	s.remember(Request{Number: s.number, At: time.Now(), Client: client(r), Integration: k.integration, Object: k.object, Status: status})
+	line.Number, line.At, line.Client, line.Status = s.number, time.Now(), client(r), status
+	s.remember(line)
 	s.mu.Unlock()
 	s.problem(w, status, why)
 }
 
 var errTooLarge = errors.New("the body is too large")
+
+func tooLarge(most int64) string { return fmt.Sprintf("the body has more than %d bytes", most) }
 
 func (sc *scratch) read(r *http.Request, most int64) error {
 	buffer := bytes.NewBuffer(sc.body[:0])
@@ -159,7 +162,7 @@ func (s *Server) take(r *http.Request, k storeKey, sc *scratch) plan {
 		s.stats.Batches++
 		s.stats.Batched += len(q.items)
 	}
-	w := &work{s: s, project: r.PathValue("project"), k: k, q: q, st: s.store(k), line: &line, fault: s.draw(k, q, line.At), results: make([]result, len(q.items))}
+	w := &work{s: s, project: r.PathValue("project"), k: k, q: q, st: s.store(k), line: &line, fault: s.draw(k, line.Type, q.items, q.fields, line.At), results: make([]result, len(q.items))}
 	p := w.run()
 	p.wait += s.o.Latency
 	s.remember(line)
@@ -215,7 +218,9 @@ func (w *work) run() plan {
 		if f.Apply == "yes" {
 			w.apply()
 		}
-		return w.said(w.failed(f))
+		p := w.s.failed(f)
+		p.end = w.unlock()
+		return w.said(p)
 	case DoReset, DoHang:
 		if f.Apply == "yes" {
 			w.apply()

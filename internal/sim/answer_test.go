@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/audit"
@@ -27,11 +28,17 @@ type verdict struct {
 func (a *api) answer(process string, f fault, typ string, rows []row) answered {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.trace.add("api: %s of %d from %s: %s", typ, len(rows), process, orFine(f))
 	verdicts := make([]verdict, len(rows))
 	a.judge(f, rows, verdicts)
+	if a.crm != nil {
+		a.crm.take(typ, rows, verdicts)
+	}
+	a.trace.add("api: %s of %d from %s: %s%s", typ, len(rows), process, orFine(f), said(rows, verdicts))
 	for i, r := range rows {
 		v := verdicts[i]
+		if r.number == nothing {
+			continue
+		}
 		a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: v.answer, Applied: v.applied})
 	}
 	switch f {
@@ -60,6 +67,25 @@ func (a *api) answer(process string, f fault, typ string, rows []row) answered {
 		}
 	}
 	return answered{status: http.StatusOK, header: header("application/json"), body: a.results(f, typ, rows, verdicts)}
+}
+
+// said shows what became of each row of a request.
+func said(rows []row, verdicts []verdict) string {
+	var b strings.Builder
+	for i, r := range rows {
+		fmt.Fprintf(&b, " [%v@%d", r.fields["external"], r.number)
+		if r.id != "" {
+			fmt.Fprintf(&b, " %s", r.id)
+		}
+		switch v := verdicts[i]; {
+		case v.code != "":
+			fmt.Fprintf(&b, " %s", v.code)
+		case !v.applied:
+			b.WriteString(" not applied")
+		}
+		b.WriteString("]")
+	}
+	return b.String()
 }
 
 func header(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
@@ -131,7 +157,7 @@ func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) strin
 			entries[i].Errors = []any{map[string]any{"statusCode": v.code, "message": v.code}}
 			continue
 		}
-		id, _ := r.fields["id"].(string)
+		id := r.id
 		if id == "" {
 			a.ids++
 			id = fmt.Sprint("crm-", a.ids)
@@ -149,6 +175,9 @@ func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) strin
 		if f != absent {
 			out["results"] = entries
 		}
+		if (f == absent || f == short) && len(rows) == 1 && verdicts[0].code != "" {
+			out["errors"] = []any{map[string]any{"statusCode": verdicts[0].code, "message": verdicts[0].code}}
+		}
 	}
 	body, _ := json.Marshal(out)
 	return string(body)
@@ -160,8 +189,15 @@ func (a *api) late(process, typ string, rows []row) func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.trace.add("api: %s of %d from %s is applied after it was given up", typ, len(rows), process)
+		if a.crm != nil {
+			verdicts := make([]verdict, len(rows))
+			for i := range rows {
+				verdicts[i].applied = !rows[i].guilty
+			}
+			a.crm.take(typ, rows, verdicts)
+		}
 		for _, r := range rows {
-			if !r.guilty {
+			if !r.guilty && r.number != nothing {
 				a.calls = append(a.calls, audit.Call{Number: r.number, At: time.Now(), Process: process, Answer: audit.Lost, Applied: true, Late: true})
 			}
 		}

@@ -59,6 +59,7 @@ type weather struct {
 // row is a record of a request.
 type row struct {
 	number int64 // of its event
+	id     string
 	fields map[string]any
 	guilty bool
 }
@@ -76,6 +77,7 @@ type api struct {
 	deletes map[string]int64 // by CRM id: the event that deletes it
 	calls   []audit.Call
 	faults  map[fault]int
+	crm     *crm // of a source without CRM ids; else nil: whatever is sent is there
 }
 
 func (a *api) setWeather(w weather) {
@@ -108,6 +110,9 @@ func (a *api) roundTrip(process string, r *http.Request) (*http.Response, error)
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(bytes.NewReader(data))
 	a.strict.ServeHTTP(httptest.NewRecorder(), again)
+	if !strings.Contains(r.URL.Path, "/objects/") {
+		return a.searched(r, f, wait, data)
+	}
 	typ, rows, err := a.read(data)
 	if err != nil {
 		return nil, err
@@ -124,11 +129,16 @@ func (a *api) roundTrip(process string, r *http.Request) (*http.Response, error)
 			late()
 		}()
 	}
+	return out.deliver(r, f, wait/2)
+}
+
+// deliver brings an answer to whoever waits for it.
+func (out answered) deliver(r *http.Request, f fault, wait time.Duration) (*http.Response, error) {
 	if out.hang {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
-	if !pause(r, wait/2) {
+	if !pause(r, wait) {
 		return nil, r.Context().Err()
 	}
 	if out.err != nil {
@@ -187,10 +197,11 @@ func (a *api) read(data []byte) (typ string, rows []row, err error) {
 	}
 	add := func(fields map[string]any) {
 		r := row{fields: fields, guilty: fields["email"] == audit.BadEmail}
+		r.id, _ = fields["id"].(string)
 		if n, ok := fields["version"].(json.Number); ok {
 			r.number, _ = n.Int64()
-		} else if id, ok := fields["id"].(string); ok {
-			r.number = a.deletes[id]
+		} else {
+			r.number = a.deletes[r.id]
 		}
 		rows = append(rows, r)
 	}

@@ -212,6 +212,9 @@ func (w *world) brokerFault() {
 	fault := kfake.Fault{Keys: []kmsg.Key{f.key}, Err: f.err, Count: n, Group: groupOf(f.key)}
 	if f.key == kmsg.Produce {
 		fault.Topic = w.topics[0] + ".dead" // the source's own producer is not what is tested
+		if w.late && w.random.IntN(2) == 0 {
+			fault.Topic = group + ".ledger"
+		}
 	}
 	w.brokers = append(w.brokers, w.kafka.Cluster.Fault(fault))
 	w.disturbAll(time.Minute)
@@ -266,6 +269,9 @@ func (w *world) judge() *audit.Report {
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()
 	run.Calls, run.Disturbances = w.api.calls, w.disturbed
+	if run.Late, run.Match = w.late, w.match; w.late {
+		run.Records = w.api.crm.left()
+	}
 	return audit.Check(run)
 }
 

@@ -42,13 +42,15 @@ type world struct {
 	topics []string
 
 	eager, static bool
-	members       []*member // those that are up
-	leaving       []*member // those that were asked to stop
-	started       int
-	ended         sync.WaitGroup
-	disturbed     []audit.Disturbance
-	brokers       []*kfake.FaultHandle
-	counts        counts
+	// late: no row carries a CRM id, the ledger finds them; match: they can be searched for too.
+	late, match bool
+	members     []*member // those that are up
+	leaving     []*member // those that were asked to stop
+	started     int
+	ended       sync.WaitGroup
+	disturbed   []audit.Disturbance
+	brokers     []*kfake.FaultHandle
+	counts      counts
 	// void: the in-process broker got stuck in a rebalance, which Kafka ends after the
 	// rebalance timeout. Such a run says nothing.
 	void bool
@@ -90,7 +92,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 		faults: make(map[fault]int), latency: time.Duration(5+w.random.IntN(400)) * time.Millisecond,
 	}
 	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
-	o := audit.StreamOptions{Seed: seed}
+	w.late, w.match = seed%3 != 0, seed%3 == 2
+	o := audit.StreamOptions{Seed: seed, Late: w.late}
 	for i := range 1 + w.random.IntN(2) {
 		o.Topics = append(o.Topics, fmt.Sprintf("shop.%d", i))
 		o.Partitions = append(o.Partitions, int32(1+w.random.IntN(4)))
@@ -101,6 +104,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w.topics, w.stream = o.Topics, audit.NewStream(o)
 	w.api.deletes = w.stream.Deletes
+	if w.late {
+		w.api.crm = &crm{stream: w.stream, lag: time.Duration(w.random.IntN(20)) * time.Second, records: make(map[string]*crmRecord)}
+	}
 	return w
 }
 
@@ -121,22 +127,29 @@ func (w *world) config(slot int) *config.Config {
 	if w.eager {
 		more += ", balancer: range"
 	}
+	identity := "id: {field: crm_id}\n    before: full"
+	if w.late {
+		identity = "id: ledger\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate"
+	}
+	if w.match {
+		identity = fmt.Sprintf("id: [ledger, {match: {external: id}}]\n    search: {index_lag: 20s}\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate")
+	}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: %s, session_timeout: %s%s}
-ampersand: {url: "http://127.0.0.1:1", api_url: "http://127.0.0.1:1", project: acme, api_key: key, timeout: 10s}
+ampersand: {url: "http://127.0.0.1:1", api_url: "http://127.0.0.1:1", search_url: "http://127.0.0.1:1", project: acme, api_key: key, timeout: 10s}
 routes:
   - name: customers
     topics: ["%s"]
     envelope: debezium
     to: {integration: hubspot, object: contact, group: {field: tenant}}
-    id: {field: crm_id}
-    before: full
-    fields: {email: email, version: version}
+    %s
+    fields: {email: email, version: version, external: id}
     batch: {size: %d, linger: 20ms, in_flight: %d, all_or_none: %t}
 retry: {initial: 100ms, max: 5s, patience: 30s}
+limits: {search_rate: 50}
 shutdown_timeout: 20s
 admin: {listen: ""}
-`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`),
+`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`), identity,
 		1+int(w.seed%40), 1+int(w.seed%3), w.seed%5 == 0)
 	c, err := config.Parse("sim.yaml", []byte(text), func(string) (string, bool) { return "", false }, nil)
 	if err != nil {

@@ -28,10 +28,14 @@ type Body struct {
 	bytes []byte
 	n     int
 	kind  model.Type
+	head  int // where the first write begins
 }
 
 // Bytes returns the body. It must not be changed.
 func (b *Body) Bytes() []byte { return b.bytes }
+
+// Head returns what stands in front of the writes: what all of them share.
+func (b *Body) Head() []byte { return b.bytes[:b.head:b.head] }
 
 // Len returns the length of the body in bytes.
 func (b *Body) Len() int { return len(b.bytes) }
@@ -62,10 +66,12 @@ func (c *Client) Encode(r *Request) *Body {
 	b = append(b, `","mode":"synchronous"`...)
 	b = appendHeaders(b, r.Headers)
 	if r.Type == model.Delete {
-		b = append(b, `,"record":{"id":`...)
+		b = append(b, `,"record":`...)
+		head := len(b)
+		b = append(b, `{"id":`...)
 		b = quote(b, r.Writes[0].ID)
 		b = append(b, `}}`...)
-		return &Body{bytes: b, n: 1, kind: r.Type}
+		return &Body{bytes: b, n: 1, kind: r.Type, head: head}
 	}
 	b = append(b, `,"batchPolicy":{"allOrNone":`...)
 	if r.AllOrNone {
@@ -73,6 +79,7 @@ func (c *Client) Encode(r *Request) *Body {
 	} else {
 		b = append(b, `false},"batch":[`...)
 	}
+	head := len(b)
 	for i, w := range r.Writes {
 		if i > 0 {
 			b = append(b, ',')
@@ -80,7 +87,7 @@ func (c *Client) Encode(r *Request) *Body {
 		b = appendItem(b, r.Type, w)
 	}
 	b = append(b, `]}`...)
-	return &Body{bytes: b, n: len(r.Writes), kind: r.Type}
+	return &Body{bytes: b, n: len(r.Writes), kind: r.Type, head: head}
 }
 
 func appendItem(b []byte, t model.Type, w *model.Write) []byte {

@@ -47,6 +47,9 @@ func TestBodies(t *testing.T) {
 			if string(b.Bytes()) != want || b.Len() != len(want) {
 				t.Errorf("\n got %s\nwant %s", b.Bytes(), want)
 			}
+			if head := string(b.Head()); !strings.HasPrefix(want, head) || !strings.HasSuffix(head, `"batch":[`) && !strings.HasSuffix(head, `"record":`) {
+				t.Errorf("the head is %s", head)
+			}
 			if !json.Valid(b.Bytes()) {
 				t.Error("no JSON")
 			}

@@ -13,7 +13,9 @@ import (
 // answer is what came back for a request, read and not yet judged.
 type answer struct {
 	status int // 0: no answer
+	search bool
 	sent   bool
+	large  bool // it came after the request, was larger than MaxAnswer, and is cut there
 	// lost says why there is no answer to judge (a code); empty when there is one.
 	lost    string
 	message string // of lost
@@ -22,7 +24,7 @@ type answer struct {
 	after   time.Duration
 }
 
-// verdict is what a status says of the writes of its request.
+// verdict is what a status says of the writes of its request, or of its search.
 type verdict uint8
 
 const (
@@ -44,20 +46,22 @@ type statusRow struct {
 	others verdict
 	// creates is for creates that did.
 	creates verdict
-	hold    model.ScopeKind
-	message string // when the answer has none
+	// searches is for searches, which have nothing to doubt.
+	searches verdict
+	hold     model.ScopeKind
+	message  string // when the answer has none
 }
 
 // The status table. What has no row is the last one.
 var statusRows = [...]statusRow{
-	{status: 200, others: read, creates: read},
-	{status: 422, others: read, creates: read},
-	{status: 400, code: CodeBadRequest, others: blame, creates: blame},
+	{status: 200, others: read, creates: read, searches: read},
+	{status: 422, code: CodeBadRequest, others: read, creates: read, searches: blame},
+	{status: 400, code: CodeBadRequest, others: blame, creates: blame, searches: blame},
 	{status: 401, code: CodeUnauthorized, hold: model.ScopeAPI, message: "the API key was refused; check ampersand.api_key"},
-	{status: 403, code: CodeForbidden, hold: model.ScopeAPI, message: "the API key may not write here; check its rights and ampersand.project"},
+	{status: 403, code: CodeForbidden, hold: model.ScopeAPI, message: "the API key may not do this; check its rights and ampersand.project"},
 	{status: 404, code: CodeMissing, hold: model.ScopeDestination},
 	{status: 408, code: CodeUnavailable},
-	{status: 413, code: CodeTooLarge, others: blame, creates: blame, message: "the API takes no request of this size"},
+	{status: 413, code: CodeTooLarge, others: blame, creates: blame, searches: blame, message: "the API takes no request of this size"},
 	{status: 425, code: CodeUnavailable},
 	{status: 429, code: CodeThrottled},
 	{status: 500, code: CodeUnavailable, creates: doubt},
@@ -127,7 +131,7 @@ func (a *answer) says(advice string) string {
 func refine(row statusRow, a *answer) statusRow {
 	why := &a.reply.why
 	switch {
-	case row.others == read:
+	case row.others == read && !a.search, row.searches == read && a.search:
 		return row
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		// A CRM's own code comes from behind the API: its key was accepted.
@@ -139,11 +143,11 @@ func refine(row statusRow, a *answer) statusRow {
 	case a.status == http.StatusNotFound:
 		row = refineMissing(row, a)
 	case a.status >= 500 && a.reply.final:
-		row.code, row.others, row.creates = CodeNotRetryable, blame, doubt
+		row.code, row.others, row.creates, row.searches = CodeNotRetryable, blame, doubt, blame
 	}
 	if why.class == held || a.status == http.StatusTooManyRequests && why.mentions("daily") {
 		// What a CRM's code names is the tenant's, not the project's.
-		row.code, row.hold, row.others = CodeQuota, model.ScopeDestination, again
+		row.code, row.hold, row.others, row.searches = CodeQuota, model.ScopeDestination, again, again
 		row.message = ""
 		if tokenCode(why.code) {
 			row.code = CodeInstallation
@@ -155,7 +159,7 @@ func refine(row statusRow, a *answer) statusRow {
 	return row
 }
 
-// refineMissing finds what a 404 misses.
+// refineMissing finds what a 404 misses. A search has no record to miss.
 func refineMissing(row statusRow, a *answer) statusRow {
 	why := &a.reply.why
 	what := subjectNone
@@ -165,7 +169,7 @@ func refineMissing(row statusRow, a *answer) statusRow {
 		}
 	}
 	switch {
-	case why.class == gone:
+	case why.class == gone && !a.search:
 		row.others, row.creates, row.hold = blame, blame, model.ScopeNone
 	case what == subjectProject:
 		row.hold, row.message = model.ScopeAPI, "check ampersand.project"
@@ -174,6 +178,9 @@ func refineMissing(row statusRow, a *answer) statusRow {
 	case what == subjectNone && !a.json:
 		// A page that the API did not write: the URL leads elsewhere, for everyone.
 		row.hold, row.message = model.ScopeAPI, "nothing is there; check ampersand.url"
+		if a.search {
+			row.message = "nothing is there; check ampersand.search_url"
+		}
 	default:
 		row.message = "the object is not in the integration, or the group has no installation"
 	}

@@ -23,8 +23,10 @@ const DefaultMaxAnswer = 8 << 20
 
 // Options are what a client needs.
 type Options struct {
-	URL     string // ampersand.url, with its version: https://write.withampersand.com/v1
-	Project string // name or id
+	URL string // ampersand.url, with its version: https://write.withampersand.com/v1
+	// SearchURL is ampersand.search_url, in the same form; empty: the client does not search.
+	SearchURL string
+	Project   string // name or id
 	// APIKey is asked once per request, so that a key read again takes effect.
 	APIKey func() string
 	// Timeout bounds one request, from connecting to the last byte of the answer.
@@ -38,20 +40,40 @@ type Options struct {
 
 // Client sends requests. It is safe for concurrent use and starts no goroutine.
 type Client struct {
-	o     Options
-	base  string
-	host  string
-	slots sync.Pool // of *scratch
+	o      Options
+	write  endpoint
+	search endpoint
+	slots  sync.Pool // of *scratch
+}
+
+// endpoint is where requests go to, up to the integration.
+type endpoint struct{ base, host string }
+
+// newEndpoint reads an address of the configuration.
+func newEndpoint(key, address, project string) (endpoint, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return endpoint{}, fmt.Errorf("%s: %w", key, err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return endpoint{}, fmt.Errorf("%s: %q is no http or https URL", key, u.Redacted())
+	}
+	return endpoint{
+		base: strings.TrimSuffix(address, "/") + "/projects/" + url.PathEscape(project) + "/integrations/",
+		host: u.Host,
+	}, nil
 }
 
 // New returns a client, or an error for options that no request could be sent with.
 func New(o Options) (*Client, error) {
-	u, err := url.Parse(o.URL)
+	write, err := newEndpoint("ampersand.url", o.URL, o.Project)
+	var search endpoint
+	if o.SearchURL != "" && err == nil {
+		search, err = newEndpoint("ampersand.search_url", o.SearchURL, o.Project)
+	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("ampersand.url: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("ampersand.url: %q is no http or https URL", u.Redacted())
+		return nil, err
 	case o.Project == "":
 		return nil, errors.New("ampersand.project: missing")
 	case o.Timeout <= 0:
@@ -62,8 +84,7 @@ func New(o Options) (*Client, error) {
 	if o.MaxAnswer == 0 {
 		o.MaxAnswer = DefaultMaxAnswer
 	}
-	c := &Client{o: o, host: u.Host}
-	c.base = strings.TrimSuffix(o.URL, "/") + "/projects/" + url.PathEscape(o.Project) + "/integrations/"
+	c := &Client{o: o, write: write, search: search}
 	c.slots.New = func() any { return newScratch() }
 	return c, nil
 }
@@ -79,32 +100,53 @@ func (c *Client) Send(ctx context.Context, r *Request, b *Body, release func() e
 	if b.n != len(r.Writes) || b.kind != r.Type {
 		panic("BUG: the body is another request's")
 	}
-	key := c.o.APIKey()
-	s := c.slots.Get().(*scratch)
-	defer func() {
-		if s.body.Cap() <= keptBody {
-			c.slots.Put(s)
-		}
-	}()
-	x := exchange{c: c, r: r, s: s, tidy: tidier{secret: key}}
-	x.gate = newGate(b, r.Type == model.Create, release)
-	a := x.do(ctx, key)
-	return classify(r, a)
+	x := exchange{
+		c: c, host: c.write.host, want: r.Writes, target: c.Target(r.Destination),
+		gate: newGate(b, r.Type == model.Create, release),
+	}
+	var a model.Answer
+	x.within(func() { a = classify(r, x.do(ctx)) })
+	return a
+}
+
+// Method is the method of every request.
+const Method = http.MethodPost
+
+// Target returns the URL that the requests of a destination go to.
+func (c *Client) Target(d model.Destination) string {
+	return c.write.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
 }
 
 // exchange is one request and its answer.
 type exchange struct {
-	c    *Client
-	r    *Request
+	c      *Client
+	target string // URL
+	host   string // of it
+	search bool
+	want   []*model.Write // those of a batch
+	gate   *gate
+
 	s    *scratch
 	tidy tidier
-	gate *gate
 	a    answer
+}
+
+// within lends the exchange a scratch, which its answer lies in, while f runs.
+func (x *exchange) within(f func()) {
+	x.s = x.c.slots.Get().(*scratch)
+	defer func() {
+		if x.s.body.Cap() <= keptBody {
+			x.c.slots.Put(x.s)
+		}
+	}()
+	f()
 }
 
 var errTimeout = errors.New("timeout")
 
-func (x *exchange) do(ctx context.Context, key string) *answer {
+func (x *exchange) do(ctx context.Context) *answer {
+	key := x.c.o.APIKey()
+	x.tidy.secret, x.a.search = key, x.search
 	within, cancel := context.WithTimeoutCause(ctx, x.c.o.Timeout, errTimeout)
 	defer cancel()
 	req, err := x.request(within, key)
@@ -118,7 +160,7 @@ func (x *exchange) do(ctx context.Context, key string) *answer {
 		err = x.receive(resp)
 	}
 	sent, refused := x.gate.close()
-	x.a.sent = sent.some
+	x.a.sent, x.a.large = sent.some, x.a.large && sent.all
 	switch {
 	case x.a.status == 0 && refused != nil:
 		x.a.lost, x.a.message = CodeNotReleased, x.tidy.message(refused.Error())
@@ -127,21 +169,20 @@ func (x *exchange) do(ctx context.Context, key string) *answer {
 	case !sent.all && x.matters():
 		// A proxy that repeats its last answer is ahead of the request that it is taken for.
 		x.a.lost = CodeUnknownAnswer
-		x.a.message = fmt.Sprintf("POST %s: HTTP %d came before the request had left", x.c.host, x.a.status)
+		x.a.message = fmt.Sprintf("POST %s: HTTP %d came before the request had left", x.host, x.a.status)
 	}
 	return &x.a
 }
 
 // matters reports whether the body decides, so that its loss is the answer's.
 func (x *exchange) matters() bool {
-	return x.a.status == 0 || rowOf(x.a.status).others == read
+	row := rowOf(x.a.status)
+	return x.a.status == 0 || x.search && row.searches == read || !x.search && row.others == read
 }
 
 func (x *exchange) request(ctx context.Context, key string) (*http.Request, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.gate.connected})
-	d := x.r.Destination
-	target := x.c.base + url.PathEscape(d.Integration) + "/objects/" + url.PathEscape(d.Object)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, &x.gate.first)
+	req, err := http.NewRequestWithContext(ctx, Method, x.target, &x.gate.first)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +192,10 @@ func (x *exchange) request(ctx context.Context, key string) (*http.Request, erro
 		"Content-Type": {"application/json"},
 		"Accept":       {"application/json, application/problem+json"},
 		"X-Api-Key":    {key},
+	}
+	if x.search {
+		// The service's example of a search has it, the published schema does not.
+		req.Header["X-Amp-Request-Type"] = []string{"search"}
 	}
 	if x.c.o.UserAgent != "" {
 		req.Header["User-Agent"] = []string{x.c.o.UserAgent}
@@ -172,7 +217,7 @@ func (x *exchange) receive(resp *http.Response) error {
 	n, err := x.s.body.ReadFrom(io.LimitReader(resp.Body, x.c.o.MaxAnswer+1))
 	if err == nil && n > x.c.o.MaxAnswer {
 		// The rest is not drained: closing the connection is cheaper.
-		err = errTooLarge
+		err, x.a.large = errTooLarge, true
 		x.s.body.Truncate(int(x.c.o.MaxAnswer))
 	}
 	if parsing := x.parse(); err == nil {
@@ -198,7 +243,7 @@ func (x *exchange) parse() error {
 		raw = x.s.body.Bytes()
 	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '{' {
-		x.a.reply, err = x.s.parse(x.r.Writes, &x.tidy)
+		x.a.reply, err = x.s.parse(x.want, x.search, &x.tidy)
 		if err == nil || x.a.reply.why.said() {
 			x.a.json = true
 			return err
@@ -217,7 +262,7 @@ const maxPage = 8 << 10
 
 // explain says why there is no answer.
 func (x *exchange) explain(ctx, within context.Context, err error) (code, message string) {
-	where := "POST " + x.c.host
+	where := "POST " + x.host
 	switch {
 	case ctx.Err() != nil:
 		return CodeCancelled, x.tidy.message(context.Cause(ctx).Error())

@@ -36,6 +36,8 @@ const (
 	CodeTooLarge = "too_large"
 	// CodeNotRetryable: the API failed and says that trying again is of no use.
 	CodeNotRetryable = "not_retryable"
+	// CodeUnsearchable: a value that no search can find; nothing was sent.
+	CodeUnsearchable = "unsearchable"
 	// CodeUnauthorized: the API key was refused (401).
 	CodeUnauthorized = "unauthorized"
 	// CodeForbidden: the API key may not do this (403).
@@ -52,8 +54,12 @@ const (
 	CodeUnavailable = "unavailable"
 )
 
-// codeNotFound is what a message says without a code: the record is not there.
-const codeNotFound = "NOT_FOUND"
+// What a message can say without a code: the record is not there, or one that it
+// collides with is.
+const (
+	codeNotFound = "NOT_FOUND"
+	codeConflict = "CONFLICT"
+)
 
 // class is what a code means. A higher class wins over a lower one within the
 // errors of one write: a lock inside a trigger's failure is a lock, and a spent
@@ -83,7 +89,7 @@ func classOf(code string) class {
 		return overloaded
 	case "UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG":
 		return locked
-	case "DUPLICATE_VALUE", "DUPLICATES_DETECTED", "CONFLICT":
+	case "DUPLICATE_VALUE", "DUPLICATES_DETECTED", codeConflict:
 		return conflict
 	case "ENTITY_IS_DELETED", codeNotFound, "OBJECT_NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY":
 		return gone

@@ -76,6 +76,22 @@ func TestExistingIDIsKeptAsEvidence(t *testing.T) {
 	}
 }
 
+// TestAConflictThatOnlyASentenceTellsIsOne: of a batch that HubSpot failed as a whole.
+func TestAConflictThatOnlyASentenceTellsIsOne(t *testing.T) {
+	t.Parallel()
+	for message, want := range map[string]string{
+		"Contact already exists":                            "rejected CONFLICT",
+		"Contact already exists.":                           "rejected CONFLICT",
+		"Contact already exists. Existing ID: 17":           "rejected CONFLICT existing 17",
+		"a property of that name already exists in group x": "rejected rejected",
+	} {
+		a := ask(t, request(c, 1), body(`"successCount":0,"failureCount":1,"errors":[{"message":"`+message+`"}]`).as(422))
+		if got := show(a.Outcomes[0]); got != want {
+			t.Errorf("%s: %s, want %s", message, got, want)
+		}
+	}
+}
+
 func TestPreciseCodeWinsOverVagueOne(t *testing.T) {
 	t.Parallel()
 	for errors, want := range map[string]string{

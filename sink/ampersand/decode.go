@@ -24,6 +24,8 @@ type reply struct {
 	retryAfter string
 	// why is what the answer gives as reason beside its entries.
 	why fault
+	// found is what the answer to a search lists.
+	found found
 }
 
 // notSaid is a count that an answer does not have.
@@ -75,16 +77,20 @@ const (
 	seenOK
 )
 
-// parse reads the JSON in s.body. It fails with errShape for JSON of another
-// shape, else with a syntax error.
-func (s *scratch) parse(want []*model.Write, tidy *tidier) (reply, error) {
+// parse reads the JSON in s.body: the answer to the writes that it is for, or to a
+// search. It fails with errShape for JSON of another shape, else with a syntax error.
+func (s *scratch) parse(want []*model.Write, search bool, tidy *tidier) (reply, error) {
 	// What the CRM put into `data` is skipped: that it repeats a name or is no
 	// UTF-8 says nothing about the write. Members that matter are checked for
 	// repetition here.
 	s.dec.Reset(&s.body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	p := parser{dec: s.dec, tidy: tidy, want: want}
 	p.reply.succeeded, p.reply.failed = notSaid, notSaid
-	if err := p.object(p.member); err != nil {
+	member := p.member
+	if search {
+		member = p.searchMember
+	}
+	if err := p.object(member); err != nil {
 		return p.reply, err
 	}
 	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
@@ -102,15 +108,11 @@ func (p *parser) once(bit uint8) error {
 	return nil
 }
 
-// member reads one member of the answer.
+// member reads one member of the answer to writes.
 func (p *parser) member(name string) (err error) {
 	switch name {
 	case "operationId":
 		p.reply.operationID, err = p.text()
-	case "requestId":
-		p.reply.requestID, err = p.text()
-	case "retryAfter":
-		p.reply.retryAfter, err = p.text()
 	case "successCount":
 		p.reply.succeeded, err = p.count(seenSucceeded)
 	case "failureCount":
@@ -119,6 +121,20 @@ func (p *parser) member(name string) (err error) {
 		err = p.results()
 	case "result":
 		err = p.result()
+	default:
+		err = p.problemMember(name)
+	}
+	return err
+}
+
+// problemMember reads one member of a problem, or of what an answer says beside its
+// results.
+func (p *parser) problemMember(name string) (err error) {
+	switch name {
+	case "requestId":
+		p.reply.requestID, err = p.text()
+	case "retryAfter":
+		p.reply.retryAfter, err = p.text()
 	case "retryable":
 		err = p.retryable()
 	case "errors", "error", "message", "title", "detail", "causes", "context", "rawResponse",

@@ -1,5 +1,6 @@
 // Package ampersand turns one batch into one request to the write API, and one
-// answer into one outcome per write.
+// answer into one outcome per write; and one search into one request to the search
+// API, and its answer into matches.
 //
 // What it promises:
 //
@@ -13,6 +14,9 @@
 //   - What fails for everyone (key, quota, object, outage) is a Hold with its
 //     scope and never Rejected; an answer that blames a batch without naming the
 //     guilty rejects nobody.
+//   - A search has found nothing only when its whole answer says so: an empty list,
+//     and no reason beside it. Everything else is to be asked again, or is refused
+//     for good with the reason.
 //   - The release check of a request stands directly before the first byte of its
 //     body, also when the transport tries again on another connection.
 //   - The API key appears in no code, no message and no id, also when a server

@@ -1,6 +1,7 @@
 package ampersand
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -163,7 +164,23 @@ func (f *fault) settle(id string) {
 		}
 		f.scan(text)
 	}
+	f.settleExisting()
 	f.settleMissing(id)
+}
+
+// settleExisting takes a sentence for a record that exists as the code that it stands
+// for: one that names the record, or HubSpot's, which is all that is left where a batch
+// fails as a whole.
+func (f *fault) settleExisting() {
+	if f.class != unclassed || f.collateral || f.code != "" {
+		return
+	}
+	exists := func(text string) bool {
+		return strings.HasSuffix(strings.ToLower(strings.TrimRight(text, " .\n")), "already exists")
+	}
+	if f.existing != "" || slices.ContainsFunc(f.texts, exists) {
+		f.take(conflict, codeConflict)
+	}
 }
 
 // settleMissing looks for what the sentences say is not there. They say "gone" of

@@ -265,10 +265,11 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*Options){
-		"ampersand.url":     func(o *Options) { o.URL = "write.example" },
-		"ampersand.project": func(o *Options) { o.Project = "" },
-		"ampersand.timeout": func(o *Options) { o.Timeout = 0 },
-		"BUG":               func(o *Options) { o.APIKey = nil },
+		"ampersand.url":        func(o *Options) { o.URL = "write.example" },
+		"ampersand.search_url": func(o *Options) { o.SearchURL = "search.example" },
+		"ampersand.project":    func(o *Options) { o.Project = "" },
+		"ampersand.timeout":    func(o *Options) { o.Timeout = 0 },
+		"BUG":                  func(o *Options) { o.APIKey = nil },
 	} {
 		o := good
 		change(&o)

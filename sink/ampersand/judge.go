@@ -73,6 +73,7 @@ func (j *judgement) outcome(f *fault) model.Outcome {
 	if f.class == conflict {
 		o.ExistingID = f.existing
 	}
+	o.Gone = f.class == gone
 	return o
 }
 

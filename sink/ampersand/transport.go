@@ -58,7 +58,7 @@ func NewTransport(o TransportOptions) *http.Transport {
 		TLSClientConfig:        o.TLS,
 		TLSHandshakeTimeout:    tlsTimeout,
 		Protocols:              protocols,
-		MaxIdleConns:           0, // bounded per host; there is one host
+		MaxIdleConns:           0, // bounded per host; there are two hosts
 		MaxIdleConnsPerHost:    o.MaxConns,
 		MaxConnsPerHost:        o.MaxConns,
 		IdleConnTimeout:        idleTimeout,

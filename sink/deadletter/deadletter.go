@@ -85,13 +85,8 @@ func Encode(l *Letter, topic string) model.Record {
 	add(connectPrefix+"exception.class.name", l.Reason.Code)
 	add(connectPrefix+"exception.message", l.Reason.Error())
 
-	add(ownPrefix+"stage", string(l.Reason.Stage))
-	add(ownPrefix+"code", l.Reason.Code)
+	l.Reason.Facts(func(name, value string) { add(ownPrefix+name, value) })
 	add(ownPrefix+"message", l.Reason.Message)
-	add(ownPrefix+"field", l.Reason.Field)
-	add(ownPrefix+"operation_id", l.Reason.OperationID)
-	add(ownPrefix+"request_id", l.Reason.RequestID)
-	add(ownPrefix+"existing_id", l.Reason.ExistingID)
 	if l.InDoubt {
 		add(ownPrefix+"in_doubt", "true")
 	}

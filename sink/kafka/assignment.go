@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -105,6 +106,16 @@ func (c *Client) beginAnew(ctx context.Context) error {
 	}
 	c.options.Group.Lost(ps)
 	c.options.Group.Assigned(ps)
+	if err := c.options.Group.Barrier(ctx, ps); err != nil {
+		// Expelled once more, or told to stop: what is polled next begins anew again, unless the
+		// group has taken everything away by then.
+		c.options.Log.Warn().Err(err).Msg("what is assigned cannot begin anew yet")
+		select {
+		case <-ctx.Done():
+		case <-time.After(confirmPause):
+		}
+		return nil
+	}
 	set := make(map[string]map[int32]kgo.EpochOffset)
 	for _, p := range ps {
 		at := kgo.EpochOffset{Epoch: -1}
@@ -133,8 +144,16 @@ func (c *Client) beginAnew(ctx context.Context) error {
 
 // fetched hands out the committed offsets of new partitions, with the metadata
 // of their commits.
-func (c *Client) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+func (c *Client) fetched(ctx context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	<-c.ready
+	var ps []model.TopicPartition
+	metadataOf(resp, func(p model.TopicPartition, _ int64, _ string) { ps = append(ps, p) })
+	if len(ps) == 0 {
+		return nil
+	}
+	if err := c.options.Group.Barrier(ctx, ps); err != nil {
+		return err
+	}
 	metadataOf(resp, c.options.Group.Positioned)
 	return nil
 }

@@ -30,6 +30,9 @@ const RebalanceTimeout = 60 * time.Second
 type Group interface {
 	// Assigned: partitions join. Their first records come after Positioned.
 	Assigned(partitions []model.TopicPartition)
+	// Barrier: partitions that have joined are about to be read. It returns when whatever must
+	// be known before that is known; the context ends when they leave again.
+	Barrier(ctx context.Context, partitions []model.TopicPartition) error
 	// Positioned: the partition is read from this offset on (-1: unknown yet); metadata is
 	// that of the commit that said so.
 	Positioned(p model.TopicPartition, committed int64, metadata string)
@@ -71,6 +74,8 @@ type Client struct {
 	lease   *lease
 	fetch   *fetchBudget
 	cancel  context.CancelFunc
+	// disconnect fails every request, those under way too.
+	disconnect context.CancelFunc
 	// ready is closed by Begin. The library calls back from the moment when it is made, before
 	// it has been returned and could be used in such a call.
 	ready chan struct{}
@@ -103,10 +108,13 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	c.lease = newLease(leaseOptions{
 		group: o.Config.Group, instance: o.Config.InstanceID, session: o.Config.SessionTimeout, replaced: c.found,
 	})
-	c.kgo, err = kgo.NewClient(append(base, c.groupOptions()...)...)
+	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	c.kgo, err = kgo.NewClient(append(append(base, kgo.WithContext(connected)), c.groupOptions()...)...)
 	if err != nil {
+		disconnect()
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
+	c.disconnect = disconnect
 	c.fetch.apply(c.kgo.UpdateFetchMaxBytes)
 	c.admin = kadm.NewClient(c.kgo)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -224,11 +232,25 @@ func partitionOf(string) func(*kgo.Record, int) int {
 // Begin lets the Group be told of assignments: whoever opened the client can be called.
 func (c *Client) Begin() { close(c.ready) }
 
-// Close leaves the group, or, for a static member, only stops.
+// Disconnect ends all waiting for brokers: what is under way fails, and so does what is asked
+// later. A context does not: the library looks at it again when it has a connection. Close
+// must still be called.
+func (c *Client) Disconnect() { c.disconnect() }
+
+// goodbye is how long Close waits for an answer. Whoever stops the program waits its
+// shutdown timeout and little more, and kills it then; the client by itself waits for minutes,
+// for a broker that is gone or for a join that other members hold up.
+const goodbye = 3 * time.Second
+
+// Close leaves the group, or, for a static member, only stops. Where no answer comes it gives
+// up after a few seconds: the brokers then find out by the session timeout.
 func (c *Client) Close() {
+	givingUp := time.AfterFunc(goodbye, c.Disconnect)
+	defer givingUp.Stop()
 	c.cancel()
 	c.lease.wait()
 	c.kgo.CloseAllowingRebalance()
+	c.Disconnect()
 }
 
 // LeaseValid reports whether requests may be sent: this member surely still owns
@@ -262,6 +284,10 @@ func (c *Client) Rewind(offsets map[model.TopicPartition]int64) {
 	}
 	c.kgo.SetOffsets(set)
 }
+
+// Confirm returns once the coordinator has confirmed, in answer to a request that was sent after
+// the call, that this member is one of the group: until then nobody else was given its partitions.
+func (c *Client) Confirm(ctx context.Context) error { return c.lease.confirm(ctx, c.kgo) }
 
 // Purge makes the client forget topics that were deleted, so that they are
 // found anew when they come back.

@@ -10,4 +10,6 @@
 //     younger than the session timeout, counted from when it was asked.
 //   - What the client fetches ahead stays inside its share of the memory limit, in
 //     unpacked bytes.
+//   - Look reads without a group, changes nothing in the cluster, and ends: at the end
+//     offsets of when it began, at its bounds, or at its deadline.
 package kafka

@@ -75,25 +75,11 @@ func (l *lease) keep(ctx context.Context, client *kgo.Client) {
 	}
 }
 
+// renew asks the coordinator once. The lease that there is stands when that fails.
 func (l *lease) renew(ctx context.Context, client *kgo.Client) {
-	member, generation := client.GroupMetadata()
-	if generation < 0 || member == "" {
-		return
-	}
-	req := kmsg.NewPtrHeartbeatRequest()
-	req.Group, req.MemberID, req.Generation = l.options.group, member, generation
-	if l.options.instance != "" {
-		req.InstanceID = &l.options.instance
-	}
-	sent := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, l.options.session)
-	defer cancel()
-	resp, err := req.RequestWith(ctx, client)
-	if err != nil {
-		return // the lease runs out by itself
-	}
-	switch err := kerr.ErrorForCode(resp.ErrorCode); {
-	case err == nil:
+	member, sent, err := l.ask(ctx, client)
+	switch {
+	case err == nil && member != "":
 		l.hold(member, sent.Add(l.options.session))
 	case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
 		l.extend(neverHeld) // replaced, or expelled: at once
@@ -101,6 +87,49 @@ func (l *lease) renew(ctx context.Context, client *kgo.Client) {
 	// Anything else: a rebalance is under way, or the coordinator moves. The lease that there is
 	// stands, but is not prolonged. A member that is asked to join again and does not is given up
 	// sooner than its session would end.
+}
+
+// ask sends a heartbeat, and returns who did, and when. There is no member outside of a group.
+func (l *lease) ask(ctx context.Context, client *kgo.Client) (member string, sent time.Time, err error) {
+	member, generation := client.GroupMetadata()
+	if generation < 0 || member == "" {
+		return "", sent, nil
+	}
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = l.options.group, member, generation
+	if l.options.instance != "" {
+		req.InstanceID = &l.options.instance
+	}
+	sent = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.options.session)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return member, sent, err // the lease runs out by itself
+	}
+	return member, sent, kerr.ErrorForCode(resp.ErrorCode)
+}
+
+// confirmPause is how long a coordinator that cannot say is left alone: one that moves takes seconds.
+const confirmPause = 200 * time.Millisecond
+
+// confirm asks until the coordinator has said that this member is one of the group, or is not.
+func (l *lease) confirm(ctx context.Context, client *kgo.Client) error {
+	for {
+		member, _, err := l.ask(ctx, client)
+		switch {
+		case err == nil && member != "", errors.Is(err, kerr.RebalanceInProgress):
+			// What is being given out anew is still this member's, until it joins again.
+			return nil
+		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.IllegalGeneration):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(confirmPause):
+		}
+	}
 }
 
 // hold prolongs the lease of a member.

@@ -265,6 +265,10 @@ func (g *revocable) Positioned(p model.TopicPartition, at int64, metadata string
 func (g *revocable) Revoked(_ context.Context, ps []model.TopicPartition) {
 	g.told = append(g.told, fmt.Sprint("revoked ", ps))
 }
+func (g *revocable) Barrier(_ context.Context, ps []model.TopicPartition) error {
+	g.told = append(g.told, fmt.Sprint("barrier ", ps))
+	return nil
+}
 func (g *revocable) Replaced()                      { g.told = append(g.told, "replaced") }
 func (g *revocable) Lost(ps []model.TopicPartition) { g.told = append(g.told, fmt.Sprint("lost ", ps)) }
 

@@ -90,23 +90,28 @@ func (c *Client) subscribed(ctx context.Context, admin *kadm.Client) ([]string, 
 	if err != nil {
 		return nil, explain(err, "listing the topics")
 	}
-	match := func(patterns []string, name string, full bool) bool {
-		return slices.ContainsFunc(patterns, func(p string) bool {
-			if full {
-				p = "^(?:" + p + ")$"
-			}
-			ok, err := regexp.MatchString(p, name)
-			return ok && err == nil
-		})
-	}
 	var topics []string
 	for name := range details {
-		if slices.Contains(c.options.Topics, name) ||
-			match(c.options.Patterns, name, true) && !match(c.options.Ours, name, false) && !details[name].IsInternal {
+		if slices.Contains(c.options.Topics, name) || c.options.Reads(name) && !details[name].IsInternal {
 			topics = append(topics, name)
 		}
 	}
 	return topics, nil
+}
+
+// Reads reports whether a topic is one of those to read: named, or matched by a
+// pattern and not our own.
+func (o Options) Reads(topic string) bool {
+	match := func(patterns []string, full bool) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool {
+			if full {
+				p = "^(?:" + p + ")$"
+			}
+			ok, err := regexp.MatchString(p, topic)
+			return ok && err == nil
+		})
+	}
+	return slices.Contains(o.Topics, topic) || match(o.Patterns, true) && !match(o.Ours, false)
 }
 
 // startAtLatest commits the end offsets for a group that has no offsets at all,

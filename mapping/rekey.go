@@ -1,0 +1,116 @@
+package mapping
+
+import (
+	"hash/maphash"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// rekeyed says what part an event has in a change of a row's primary key. Debezium
+// writes a delete of the old key, its tombstone, and a create of the new one.
+type rekeyed uint8
+
+const (
+	keyKept rekeyed = iota
+	keyOld          // the delete or the tombstone of the old key
+	keyNew          // the row under its new key
+)
+
+// The headers by which Debezium marks those records; their values are the other
+// key as JSON.
+const (
+	headerNewKey = "__debezium.newkey"
+	headerOldKey = "__debezium.oldkey"
+)
+
+// rekeying reads the headers of a record with that operation.
+func (in *input) rekeying(o op) rekeyed {
+	switch o {
+	case opDelete, opTombstone:
+		if _, ok := in.record.Header(headerNewKey); ok {
+			return keyOld
+		}
+	case opCreate, opByID:
+		if _, ok := in.record.Header(headerOldKey); ok {
+			return keyNew
+		}
+	}
+	return keyKept
+}
+
+func (m *Mapper) moves(b *bound) bool { return b.onKeyChange == config.KeyChangeMove }
+
+// rekey decides about the records of a changed primary key: the fate that ends
+// this one, or what it becomes. Moved, the row is one update of its CRM record, which
+// keeps its history, its owner and its links.
+func (m *Mapper) rekey(b *bound, c *change) (fate model.Fate, ends bool) {
+	switch {
+	case b.onKeyChange == config.KeyChangeDeadLetter:
+		return refused(m.keyChange(*c)), true
+	case !m.moves(b):
+		if c.op == opByID {
+			c.op = opCreate
+		}
+		return fate, false
+	case c.rekeyed == keyOld:
+		return b.skipKeyChange, true
+	}
+	c.op = opUpdate
+	if why := m.decodeOld(); why != nil {
+		return refused(why), true
+	}
+	return fate, false
+}
+
+// keyBefore makes the source key that the row of a change had a member of its conflict
+// set, and reports whether that is another one than it has now. In other dialects than Debezium's
+// the change of a key is an update whose before image holds the old one, which is seen
+// where the route names the key's fields.
+func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Conflict, moved bool, why *model.Reason) {
+	inPlace := c.rekeyed == keyKept && c.op == opUpdate && c.proven && c.before != 0 && len(b.key) > 0
+	switch {
+	case c.rekeyed == keyNew && m.moves(b):
+		m.wasKey, why = m.sourceKey(m.wasKey[:0], b, c, &m.old)
+	case inPlace:
+		if why = m.locateBefore(b, c); why == nil {
+			m.wasKey, why = m.appendKeyFields(m.wasKey[:0], b, c, &m.key, true)
+		}
+	default:
+		return 0, false, nil
+	}
+	if why != nil {
+		return 0, false, why
+	}
+	m.scratch = append(append(m.scratch[:0], b.keySpace...), m.wasKey...)
+	if was = model.Conflict(maphash.Bytes(m.compiled.seed, m.scratch)); was == now {
+		return 0, false, nil // the route's key may leave out what changed
+	}
+	if inPlace && b.onKeyChange == config.KeyChangeDeadLetter {
+		return 0, false, refusal(codeKeyChange, b.key[0].source.path, "the update changed the row's key, which was %s, and the route dead-letters that;"+
+			" expected a key that stays, or on_key_change: move", excerpt(m.wasKey, 0))
+	}
+	return was, true, nil
+}
+
+// keyChange refuses a record of a changed primary key.
+func (m *Mapper) keyChange(c change) *model.Reason {
+	if c.rekeyed == keyOld {
+		other, _ := m.in.record.Header(headerNewKey)
+		return refusal(codeKeyChange, headerNewKey, "the row's primary key changed from %s to %s, and the route dead-letters that;"+
+			" expected a key that stays, or on_key_change: move or recreate", m.key.excerpt(), excerpt(other, 0))
+	}
+	other, _ := m.in.record.Header(headerOldKey)
+	return refusal(codeKeyChange, headerOldKey, "the row's primary key changed from %s to %s, and the route dead-letters that;"+
+		" expected a key that stays, or on_key_change: move or recreate", excerpt(other, 0), m.key.excerpt())
+}
+
+// decodeOld reads the key that the row had.
+func (m *Mapper) decodeOld() *model.Reason {
+	raw, _ := m.in.record.Header(headerOldKey)
+	m.old.decode(raw, nil)
+	if m.old.isRaw || m.old.null {
+		return refusal(codeKeyChange, headerOldKey, "the header is %s; expected the key before the change as JSON", m.old.excerpt())
+	}
+	return nil
+}

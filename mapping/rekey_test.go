@@ -1,0 +1,188 @@
+package mapping
+
+import (
+	"testing"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// What Debezium writes for a row whose primary key changed from 7 to 8.
+const (
+	newKey  = `{"id":8}`
+	movedTo = `{"id":8,"crm_id":"501","email":"a@b.c"}`
+)
+
+func onKeyChange(word config.OnKeyChange, edits ...func(*config.Route)) func(*config.Route) {
+	return func(r *config.Route) {
+		r.OnKeyChange = word
+		for _, edit := range edits {
+			edit(r)
+		}
+	}
+}
+
+func TestChangesOfThePrimaryKey(t *testing.T) {
+	t.Parallel()
+	gone, came := []string{"__debezium.newkey", newKey}, []string{"__debezium.oldkey", testKey}
+	withSchemas := []string{"__debezium.oldkey", withSchema(testKey)}
+	del, create := debeziumEvent("d", testRow, "null"), debeziumEvent("c", "null", movedTo)
+	const move, recreate, letter = config.KeyChangeMove, config.KeyChangeRecreate, config.KeyChangeDeadLetter
+	toast := fields("email", "email", "notes", "notes")
+	large := debeziumEvent("c", "null", `{"id":8,"crm_id":"501","email":"a@b.c","notes":`+unavailableString+`}`)
+	required := func(r *config.Route) { toast(r); r.Fields[1].Required = true }
+	moved := `update id=501 {"email":"a@b.c"}`
+	runMapped(t, config.EnvelopeDebezium, []mapped{
+		{name: "moves unless it is told", key: testKey, value: del, headers: gone, want: "skip customers.on_key_change"},
+		{name: "move, delete", edit: onKeyChange(move), key: testKey, value: del, headers: gone, want: "skip customers.on_key_change"},
+		{name: "move, tombstone", edit: onKeyChange(move, func(r *config.Route) { r.OnTombstone = config.ActionDelete }), key: testKey, value: null, headers: gone, want: "skip customers.on_key_change"},
+		{name: "move, create", edit: onKeyChange(move), key: newKey, value: create, headers: came, want: moved},
+		{name: "move, schemas everywhere", edit: onKeyChange(move), key: withSchema(newKey), value: withSchema(create), headers: withSchemas, want: moved},
+		{name: "move, the placeholder is left out", edit: onKeyChange(move, toast), key: newKey, value: large, headers: came, want: moved},
+		{name: "move, the placeholder of a required field", edit: onKeyChange(move, required), key: newKey, value: large, headers: came, want: moved},
+		{name: "move, updates ignored", edit: onKeyChange(move, func(r *config.Route) { r.OnUpdate = config.ActionIgnore }), key: newKey, value: create, headers: came, want: "skip customers.on_update"},
+		{name: "move, creates ignored", edit: onKeyChange(move, func(r *config.Route) { r.OnCreate = config.ActionIgnore }), key: newKey, value: create, headers: came, want: moved},
+		{name: "move without a CRM id", edit: onKeyChange(move), key: newKey, value: debeziumEvent("c", "null", `{"id":8,"crm_id":null,"email":"a@b.c"}`), headers: came,
+			want: "refuse no_id crm_id", says: []string{"primary key changed", "on_key_change: move"}},
+		{name: "move, a header that is no key", edit: onKeyChange(move), key: newKey, value: create, headers: []string{"__debezium.oldkey", "{"}, want: "refuse key_change __debezium.oldkey", says: []string{"expected the key before"}},
+		{name: "move, a header that is null", edit: onKeyChange(move), key: newKey, value: create, headers: []string{"__debezium.oldkey", "null"}, want: "refuse key_change __debezium.oldkey"},
+		{name: "move, an old key without the route's field", edit: onKeyChange(move, key("id", "crm_id")), key: newKey, value: create, headers: came, want: moved},
+		{name: "move, the operation is an update's", edit: onKeyChange(move, func(r *config.Route) { r.When = `operation == "update"` }), key: newKey, value: create, headers: came, want: moved},
+		{name: "recreate, delete", edit: onKeyChange(recreate, id("id")), key: testKey, value: del, headers: gone, want: "delete id=7"},
+		{name: "recreate, tombstone", edit: onKeyChange(recreate), key: testKey, value: null, headers: gone, want: "skip customers.on_tombstone"},
+		{name: "recreate, create", edit: onKeyChange(recreate), key: newKey, value: create, headers: came, want: testCreate},
+		{name: "recreate, the placeholder of a required field", edit: onKeyChange(recreate, required), key: newKey, value: large, headers: came, want: "refuse required notes"},
+		{name: "dead letter, delete", edit: onKeyChange(letter), key: testKey, value: del, headers: gone, want: "refuse key_change __debezium.newkey", says: []string{`from {"id":7} to {"id":8}`}},
+		{name: "dead letter, tombstone", edit: onKeyChange(letter), key: testKey, value: null, headers: gone, want: "refuse key_change __debezium.newkey"},
+		{name: "dead letter, create", edit: onKeyChange(letter), key: newKey, value: create, headers: came, want: "refuse key_change __debezium.oldkey", says: []string{`from {"id":7} to {"id":8}`}},
+		{name: "an update is none", edit: onKeyChange(letter), key: newKey, value: debeziumEvent("u", "null", movedTo), headers: came, want: moved},
+	})
+	runMapped(t, config.EnvelopeDebeziumFlat, []mapped{
+		{name: "flat, move, null", edit: onKeyChange(move, id("id")), key: testKey, value: "null", headers: gone, want: "skip customers.on_key_change"},
+		{name: "flat, move, row", edit: onKeyChange(move), key: newKey, value: movedTo, headers: append([]string{"__op", "c"}, came...), want: moved},
+		{name: "flat, move, row without its operation", edit: onKeyChange(move), key: newKey, value: movedTo, headers: came, want: moved},
+		{name: "flat, move, rewritten", edit: onKeyChange(move), key: testKey, value: `{"id":7,"__deleted":"true"}`, headers: gone, want: "skip customers.on_key_change"},
+		{name: "flat, recreate, row without its operation", edit: onKeyChange(recreate), key: newKey, value: movedTo, headers: came, want: testCreate},
+		{name: "flat, recreate, null", edit: onKeyChange(recreate, id("id")), key: testKey, value: "null", headers: gone, want: "delete id=7"},
+	})
+}
+
+// A row that was moved may be overtaken under neither key.
+func TestAMovedRowConflictsWithBothOfItsKeys(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][]string{nil, {"id"}} {
+		m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, key(keys...), onKeyChange(config.KeyChangeMove))})
+		before := conflictOf(t, m, record(testKey, debeziumEvent("u", "null", testRow)))
+		after := conflictOf(t, m, record(newKey, debeziumEvent("u", "null", movedTo)))
+		moved := conflictOf(t, m, record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", withSchema(testKey)))
+		if len(moved) != 3 || moved[0] != after[0] || moved[1] != before[0] || moved[2] != after[1] {
+			t.Errorf("key %q: conflicts %v of the moved row, %v before and %v after", keys, moved, before, after)
+		}
+	}
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, key("crm_id"))})
+	if moved := conflictOf(t, m, record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey)); len(moved) != 2 {
+		t.Errorf("a key of the route that did not change is %d conflicts", len(moved)-1)
+	}
+}
+
+// Where a key changes within an update, the before image tells the old one.
+func TestAnUpdateOfTheKeyIsAMove(t *testing.T) {
+	t.Parallel()
+	value := func(old string) string { return `{"type":"update","data":` + movedTo + `,"old":` + old + `}` }
+	m := mustNew(t, []config.Route{routed(config.EnvelopeMaxwell, key("id"))})
+	before := conflictOf(t, m, record(null, `{"type":"insert","data":`+testRow+`}`))
+	if moved := conflictOf(t, m, record(null, value(`{"id":7}`))); len(moved) != 3 || moved[1] != before[0] {
+		t.Errorf("conflicts %v, want the key before too: %v", moved, before)
+	}
+	if kept := conflictOf(t, m, record(null, value(`{"email":"x"}`))); len(kept) != 2 {
+		t.Errorf("conflicts %v of a key that stays", kept)
+	}
+	runMapped(t, config.EnvelopeMaxwell, []mapped{
+		{name: "dead letter", edit: onKeyChange(config.KeyChangeDeadLetter, key("id")), key: null, value: value(`{"id":7}`), want: "refuse key_change id", says: []string{`{"id":7}`}},
+		{name: "dead letter, a key that stays", edit: onKeyChange(config.KeyChangeDeadLetter, key("id")), key: null, value: value(`{"email":"x"}`), want: `update id=501 {"email":"a@b.c"}`},
+		{name: "move", edit: key("id"), key: null, value: value(`{"id":7}`), want: `update id=501 {"email":"a@b.c"}`},
+	})
+}
+
+// The ledger knows the record of a moved row by the key that the row had.
+func TestAMovedRowTellsTheLedgerItsFormerKey(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		route  config.Route
+		record *model.Record
+		former string
+	}{
+		"Debezium":               {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), testKey},
+		"Debezium, route's key":  {routed(config.EnvelopeDebezium, key("id")), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", withSchema(testKey)), testKey},
+		"Debezium, recreate":     {routed(config.EnvelopeDebezium, onKeyChange(config.KeyChangeRecreate)), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), ""},
+		"Debezium, no change":    {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo)), ""},
+		"flattened":              {routed(config.EnvelopeDebeziumFlat), record(newKey, movedTo, "__debezium.oldkey", testKey), testKey},
+		"Maxwell":                {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"id":7}}`), testKey},
+		"Maxwell, another field": {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"email":"x"}}`), ""},
+	} {
+		ledgered(&c.route)
+		upserting(&c.route)
+		it := mustNew(t, []config.Route{c.route}).Map(c.record, nil)[0]
+		if it.Write == nil {
+			t.Fatalf("%s: %s", name, show(it))
+		}
+		n := it.Write.Identity
+		if n.Key != newKey || n.Former != c.former {
+			t.Errorf("%s: key %s and former %q, want %s and %q", name, n.Key, n.Former, newKey, c.former)
+		}
+		want := model.Create
+		if c.former != "" || name == "Maxwell, another field" {
+			want = model.Update
+		}
+		if it.Write.Want != want {
+			t.Errorf("%s: %v, want %v", name, it.Write.Want, want)
+		}
+	}
+}
+
+func TestTruncates(t *testing.T) {
+	t.Parallel()
+	on := func(word config.OnTruncate) func(*config.Route) { return func(r *config.Route) { r.OnTruncate = word } }
+	value := debeziumEvent("t", "null", "null")
+	runMapped(t, config.EnvelopeDebezium, []mapped{
+		{name: "dead letter unless it is told", key: null, value: value, want: "refuse operation op", says: []string{"on_truncate: ignore"}},
+		{name: "dead letter", edit: on(config.TruncateDeadLetter), key: null, value: value, want: "refuse operation op"},
+		{name: "ignore", edit: on(config.TruncateIgnore), key: null, value: value, want: "skip customers.on_truncate"},
+	})
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, on(config.TruncateStop)), routed(config.EnvelopeDebezium, func(r *config.Route) { r.Name = "two" })})
+	items := m.Map(record(null, value), nil)
+	if len(items) != 2 || items[0].Fate.Kind != model.Stopped || items[1].Fate.Kind != model.DeadLettered {
+		t.Fatalf("%s", showAll(items))
+	}
+	checkReason(t, items[0].Fate.Reason)
+	if again := m.Map(record(null, value), nil); again[0].Fate.Reason == items[0].Fate.Reason || again[1].Fate.Reason == items[1].Fate.Reason {
+		t.Error("two records share a reason")
+	}
+}
+
+// What stands by name under skip is skipped though the pattern of a route takes it too: a
+// signal table, whose rows are rows as any.
+func TestASkipRuleThatNamesATopicGoesBeforeThePatternOfARoute(t *testing.T) {
+	t.Parallel()
+	pattern := routed(config.EnvelopeDebezium, func(r *config.Route) { r.Topics = config.Topics{Regex: `shop\.public\..*`} })
+	m := mustNew(t, []config.Route{pattern, routed(config.EnvelopeDebezium, func(r *config.Route) { r.Name = "two" })},
+		config.SkipRule{Name: "signals", Topics: config.Topics{Names: []string{"shop.public.debezium_signal", testTopic}}},
+		config.SkipRule{Name: "rest", Topics: config.Topics{Regex: ".*"}})
+	signal := debeziumEvent("c", "null", `{"id":"8d2f","type":"snapshot-window-open","data":"{}"}`)
+	for topic, want := range map[string]string{
+		"shop.public.debezium_signal": "skip skip.signals",
+		"shop.public.orders":          testUpdate,
+		testTopic:                     testUpdate, // a route names it too
+		"elsewhere":                   "skip skip.rest",
+	} {
+		value := debeziumEvent("u", "null", testRow)
+		if topic == "shop.public.debezium_signal" {
+			value = signal
+		}
+		r := record(testKey, value)
+		r.Topic = topic
+		if got := showAll(m.Map(r, nil)); got != want {
+			t.Errorf("%s: %s, want %s", topic, got, want)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/kafka"
+	"github.com/ampersink/ampersink/sink/ledger"
+)
+
+// needsLedger reports whether a route asks for what is remembered of rows.
+func needsLedger(routes []config.Route) bool {
+	return slices.ContainsFunc(routes, func(r config.Route) bool {
+		return r.ID.Late() || len(r.Associations.Linked) > 0 ||
+			slices.ContainsFunc(r.Fields, func(f config.Field) bool { return f.IDOf != nil })
+	})
+}
+
+// ledgerTopic returns the topic of the ledger.
+func ledgerTopic(c *config.Config) string { return c.Ledger.TopicOf(c.Kafka.Group) }
+
+// openLedger reads the whole ledger before the group is joined, so that no partition waits
+// for that. It returns what ends it.
+func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context), err error) {
+	if !needsLedger(s.config.Routes) {
+		return func(context.Context) {}, nil
+	}
+	topic, err := kafka.OpenCompacted(ctx, kafka.CompactedOptions{
+		Config: s.config.Kafka, Topic: ledgerTopic(s.config), Create: kafka.CreateForNewGroup,
+		Dial: s.options.Dial, Log: s.log, Fault: s.fault.set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := ledger.New(ledger.Options{
+		Log: topic, Writer: rand.New(s.options.Rand).Uint64(), Changed: s.identity.ledgerChanged, Logger: s.log,
+	})
+	follow, stop := context.WithCancel(work)
+	var following sync.WaitGroup
+	following.Go(func() { l.Follow(follow) })
+	end = func(ctx context.Context) {
+		topic.Flush(ctx)
+		stop()
+		following.Wait()
+		topic.Close()
+	}
+	s.log.Info().Str("topic", ledgerTopic(s.config)).Msg("reading the ledger")
+	if _, err := l.Barrier(ctx); err != nil {
+		end(ctx)
+		return nil, err
+	}
+	stats := l.Stats()
+	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Msg("the ledger is read")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.open(l)
+	return end, nil
+}
+
+// Barrier implements kafka.Group: what earlier owners of the partitions have written down is
+// known when it returns, and what is written down from here on is the rightful owner's.
+func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) error {
+	if s.identity.ledger == nil {
+		return nil
+	}
+	epoch, err := s.identity.ledger.Barrier(ctx)
+	if err == nil {
+		err = s.kafka.Confirm(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the ledger: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range ps {
+		if part := s.parts[p]; part != nil {
+			part.epoch = epoch
+		}
+	}
+	return nil
+}
+
+// closeSettled tells the ledger which announced creates of a partition are over, now that
+// it is known what its earlier owners have settled.
+func (s *Sink) closeSettled(p model.TopicPartition, part *partition, committed int64) {
+	if s.identity.ledger == nil {
+		return
+	}
+	s.identity.ledger.CloseSettled(p, part.epoch, func(offset int64, name model.WriteName) bool {
+		return offset < committed || part.tracker.WasDone(offset, name)
+	})
+}

@@ -1,0 +1,347 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Action is what happens next to a write whose keys are free.
+type Action uint8
+
+// The actions.
+const (
+	Send   Action = iota // its type, its id and its group are known
+	Search               // the CRM is searched for the record; then it is decided again
+	Await                // it is decided again when Watch changes, at Until at the latest
+	Settle               // its fate is known
+)
+
+// Decision is what becomes of a write.
+type Decision struct {
+	Action Action
+	// Of Send and Search: whose CRM.
+	Group string
+	// Of Send.
+	Type   model.Type
+	ID     string
+	Moving bool // the delete of the record in the group that the row has left
+	Links  []Link
+	// Of Settle.
+	Fate model.Fate
+	// Of Await.
+	Watch RowKey
+	Until time.Time
+	Why   string
+	// Learned is what the write has to be decided with next time.
+	Learned model.Learned
+}
+
+// Link is what became of one of the write's parents.
+type Link struct {
+	ID      string
+	Omitted bool // the field is left out
+}
+
+// Decider decides which CRM record a write is about, and so what is sent.
+type Decider struct {
+	// Lookup is the ledger's.
+	Lookup func(RowKey) Answer
+	// Busy reports whether an earlier write of a key is not settled yet.
+	Busy func(model.Conflict) bool
+	// Recent returns the record that was created lately with these match values, or empty.
+	Recent func(*model.Write) string
+	// Timeout is how long a request can be under way.
+	Timeout time.Duration
+	// Resend: the user accepts that a create is applied twice.
+	Resend bool
+}
+
+// searches is how often a create in doubt is searched for until the CRM's index must have it.
+const searches = 8
+
+// deciding is a write that is being decided.
+type deciding struct {
+	*Decider
+	w       *model.Write
+	n       *model.Identity
+	learned model.Learned
+	now     time.Time
+	own     Answer
+}
+
+// Decide says what becomes of a write now. It changes nothing.
+func (d *Decider) Decide(w *model.Write, now time.Time) Decision {
+	c := &deciding{Decider: d, w: w, n: w.Identity, learned: w.Identity.Learned, now: now}
+	c.own = d.Lookup(RowKey{*c.n.Space, c.n.Key})
+	id, group, known := c.id()
+	var out Decision
+	if known {
+		out = c.known(id, group)
+	} else {
+		out = c.unknown()
+	}
+	if out.Action == Send && out.Type != model.Delete && len(c.n.Parents) > 0 {
+		out = c.link(out)
+	}
+	out.Learned = c.learned
+	return out
+}
+
+// id returns the CRM id that is known, and whose CRM it is in.
+func (c *deciding) id() (id, group string, known bool) {
+	if c.learned.Found != "" {
+		return c.learned.Found, c.n.Group, true
+	}
+	for _, s := range c.n.Rules.Sources {
+		switch {
+		case s == model.FromRow && c.n.Given != "" && c.n.Given != c.learned.Gone:
+			return c.n.Given, c.n.Group, true
+		case s == model.FromLedger && c.own.State == Known && c.own.ID != c.learned.Gone:
+			return c.own.ID, c.own.Group, true
+		case s == model.FromLedger && c.n.Former != "":
+			if a := c.Lookup(RowKey{*c.n.Space, c.n.Former}); a.State == Known {
+				return a.ID, a.Group, true
+			}
+		}
+	}
+	return "", "", false
+}
+
+func (c *deciding) known(id, group string) Decision {
+	if group == "" {
+		group = c.group() // a delete tells neither
+	}
+	if group == "" {
+		return c.refuse("no_group", "the record is %s, and nothing says in which group it is", id)
+	}
+	if c.w.Want == model.Delete {
+		return Decision{Type: model.Delete, ID: id, Group: group}
+	}
+	if to := c.n.Group; to != "" && to != group {
+		switch {
+		case c.n.Rules.GroupChange != model.RuleMove:
+			return c.refuse("group_change", "the row is record %s of group %s and says now that it belongs to group %s; "+
+				"set on_group_change: move to move it, or correct the row", id, group, to)
+		case c.n.Rules.DeletesMoved:
+			return Decision{Type: model.Delete, ID: id, Group: group, Moving: true}
+		default:
+			return c.unknown() // the record in the other group is left alone
+		}
+	}
+	return Decision{Type: model.Update, ID: id, Group: group}
+}
+
+// unknown decides about a row of which no id is known.
+func (c *deciding) unknown() Decision {
+	if src := c.w.Source; c.own.State == Exists && c.own.Source == src.TopicPartition && c.own.Offset == src.Offset {
+		// This very write created it, and its offset was not committed before the process ended.
+		return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}}
+	}
+	if since, lost, doubt := c.doubt(); doubt {
+		return c.doubtful(since, lost)
+	}
+	if c.searchable() && c.learned.Gone == "" && c.learned.Searched.IsZero() && (c.w.Want != model.Create || c.n.Upsert) {
+		if id := c.Recent(c.w); id != "" {
+			return c.known(id, c.n.Group)
+		}
+		return c.search()
+	}
+	return c.unfound()
+}
+
+// searchable reports whether the record can be searched for: by what, and in whose CRM.
+func (c *deciding) searchable() bool { return c.n.Match != "" && c.group() != "" }
+
+func (c *deciding) search() Decision { return Decision{Action: Search, Group: c.group()} }
+
+// group is whose CRM the record is in, or may be: a delete does not tell it.
+func (c *deciding) group() string {
+	switch {
+	case c.n.Group != "":
+		return c.n.Group
+	case c.own.State != Unknown:
+		return c.own.Group
+	case c.own.Open != nil:
+		return c.own.Open.Group
+	}
+	return ""
+}
+
+// unfound decides about a row that is surely not known to be in the CRM.
+func (c *deciding) unfound() Decision {
+	switch {
+	case c.own.State == Exists && c.learned.Gone == "":
+		return c.refuse("id_unknown", "the record of this row was created and the answer did not say its id; it was not found since (%s): "+
+			"import its id into the ledger, then replay this record", c.tried())
+	case c.n.Deleted && c.n.Rules.UnknownDelete == model.RuleIgnore:
+		return c.nothing()
+	case c.n.Deleted:
+		return c.refuse("no_id", "nothing says which CRM record this deleted row is: %s; set on_unknown_delete: ignore to pass over such deletes", c.tried())
+	case c.w.Want == model.Update && !c.n.Upsert && c.learned.Gone == "":
+		return c.refuse("no_id", "nothing says which CRM record this row is: %s; set on_update: upsert to create such rows", c.tried())
+	}
+	return c.create()
+}
+
+// nothing: there is nothing to delete.
+func (c *deciding) nothing() Decision {
+	return Decision{Action: Settle, Fate: model.Skip(c.n.Rules.Route + ".on_unknown_delete")}
+}
+
+func (c *deciding) create() Decision {
+	if c.n.Refused != nil {
+		reason := *c.n.Refused
+		return Decision{Action: Settle, Fate: model.Fate{Kind: model.DeadLettered, Reason: &reason}}
+	}
+	if c.n.Group == "" {
+		return c.refuse("no_group", "the row has to be created and does not say for which group")
+	}
+	return Decision{Type: model.Create, Group: c.n.Group}
+}
+
+// doubt reports whether a create of the row may have been applied, and since when; lost
+// says that its request is over.
+func (c *deciding) doubt() (since time.Time, lost, doubt bool) {
+	switch {
+	case c.learned.Gone != "" && c.learned.Doubted.IsZero(), c.Resend && !c.searchable():
+		return since, false, false
+	case c.own.State == Exists && c.searchable():
+		// It is there for sure, and an index that lags need not show it yet.
+		return c.learned.Doubted, true, true
+	case c.own.Open != nil, c.own.State == Doubt, !c.learned.Doubted.IsZero():
+		return c.learned.Doubted, c.learned.Lost || c.own.Open == nil, true
+	}
+	return since, false, false
+}
+
+// doubtful decides about a row that may have been created: it is searched for until the
+// search must have seen the record, or parked.
+func (c *deciding) doubtful(since time.Time, lost bool) Decision {
+	if since.IsZero() {
+		since = c.now
+		c.learned.Doubted = since
+	}
+	over := since
+	if !lost {
+		over = since.Add(c.Timeout) // whoever sent it may still get an answer, and write the id down
+	}
+	await := Decision{Action: Await, Watch: RowKey{*c.n.Space, c.n.Key}, Why: "a create of this row was announced and what became of it is not known yet"}
+	if !c.searchable() {
+		if c.now.Before(over) {
+			await.Until = over
+			return await
+		}
+		return c.park()
+	}
+	last := since.Add(c.Timeout + c.n.Rules.IndexLag)
+	switch at := c.learned.Searched; {
+	case at.IsZero():
+		return c.search()
+	case !at.Before(last):
+		// The search must have seen it by now: it was never applied, or is not there any more.
+		if c.n.Deleted && len(c.learned.Stale) > 0 {
+			return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}} // what was found was deleted
+		}
+		if c.n.Deleted {
+			return c.nothing()
+		}
+		return c.unfound()
+	default:
+		next := at.Add((c.Timeout + c.n.Rules.IndexLag) / searches)
+		if next.After(last) {
+			next = last
+		}
+		if !c.now.Before(next) {
+			return c.search()
+		}
+		await.Until = next
+		return await
+	}
+}
+
+// park dead-letters a write of a row that may be in the CRM already.
+func (c *deciding) park() Decision {
+	message := "a create of this row was announced and what became of it is not known: the record may exist in the CRM"
+	if n := c.own.Open; n != nil {
+		message = fmt.Sprintf("%s (announced for %s/%d offset %d)", message, n.Source.Topic, n.Source.Partition, n.Offset)
+	} else if c.own.State == Doubt {
+		message = fmt.Sprintf("%s (since %s/%d offset %d): look it up, import its id into the ledger and replay this record", message,
+			c.own.Source.Topic, c.own.Source.Partition, c.own.Offset)
+	}
+	return Decision{Action: Settle, Fate: model.Fate{Kind: model.InDoubt, Reason: &model.Reason{
+		Stage: model.StageWrite, Code: "in_doubt", Message: message,
+	}}}
+}
+
+// tried says how the id was looked for.
+func (c *deciding) tried() string {
+	switch {
+	case c.learned.Gone != "":
+		return "the record that it was is gone"
+	case !c.learned.Searched.IsZero():
+		return "neither the row nor the ledger has an id, and the search for {" + c.n.Match + "} finds nothing"
+	case c.n.Rules.Uses(model.FromMatch):
+		return "neither the row nor the ledger has an id, and the row has no values to search by"
+	}
+	return "neither the row nor the ledger has an id"
+}
+
+func (c *deciding) refuse(code, format string, args ...any) Decision {
+	return Decision{Action: Settle, Fate: model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{
+		Stage: model.StageWrite, Code: code, Message: fmt.Sprintf(format, args...),
+	}}}
+}
+
+// link looks up the parents of a write that is to be sent.
+func (c *deciding) link(out Decision) Decision {
+	out.Links = make([]Link, len(c.n.Parents))
+	for i := range c.n.Parents {
+		p := &c.n.Parents[i]
+		if p.Key == "" {
+			out.Links[i].Omitted = true
+			continue
+		}
+		a := c.Lookup(RowKey{*p.Space, p.Key})
+		if a.State == Known && a.Group == out.Group {
+			out.Links[i].ID = a.ID
+			continue
+		}
+		if d, settled := c.missing(p, a); settled {
+			return d
+		}
+		out.Links[i].Omitted = true
+	}
+	return out
+}
+
+// missing decides about a write whose parent has no CRM id: it waits, or is settled, or goes
+// without it.
+func (c *deciding) missing(p *model.Parent, a Answer) (Decision, bool) {
+	if c.learned.Waiting.IsZero() {
+		c.learned.Waiting = c.now
+	}
+	until := c.learned.Waiting.Add(c.n.Rules.ParentPatience)
+	// A child does not overtake the create of its parent, whatever the rule is; no row is created
+	// before itself.
+	itself := p.Key == c.n.Key && *p.Space == *c.n.Space
+	waits := !itself && (c.n.Rules.MissingParent == model.RuleWait || c.Busy(p.Conflict))
+	switch {
+	case waits && c.now.Before(until):
+		return Decision{
+			Action: Await, Watch: RowKey{*p.Space, p.Key}, Until: until,
+			Why: fmt.Sprintf("its %s is the CRM id of row %s of %s, which is not known yet", p.Field, p.Key, p.Space),
+		}, true
+	case c.n.Rules.MissingParent == model.RuleOmit:
+		return Decision{}, false
+	}
+	what := "is not known"
+	if a.State == Known {
+		what = "is in group " + a.Group
+	}
+	d := c.refuse("missing_parent", "the field is the CRM id of row %s of %s, which %s; replay this record when that row is in the CRM, or set on_missing_parent: omit",
+		p.Key, p.Space, what)
+	d.Fate.Reason.Field = p.Column
+	return d, true
+}

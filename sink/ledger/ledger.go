@@ -1,0 +1,342 @@
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Log is the compacted topic.
+type Log interface {
+	// Partitions returns how many there are.
+	Partitions() int
+	// Append appends records, each to its own partition, and calls done with their offsets once
+	// all are acknowledged; never, when they cannot be written.
+	Append(records []model.Record, done func(offsets []int64))
+	// Follow calls apply for every record from the start on, until the context ends.
+	Follow(ctx context.Context, apply func(*model.Record))
+}
+
+// Options is what a Ledger is made of.
+type Options struct {
+	Log Log
+	// Writer tells this process from every other that ever wrote to the topic.
+	Writer uint64
+	// Changed is told that a row has changed which Watch asked for. It is called
+	// without locks of the ledger.
+	Changed func()
+	Logger  zerolog.Logger
+}
+
+// Ledger is what this process knows of the rows. Its methods may be called concurrently.
+type Ledger struct {
+	options Options
+	log     Log
+	header  []model.Header // says that a record is ours
+
+	numbers   atomic.Uint64 // of marks and announcements
+	mu        sync.Mutex
+	rows      *table
+	spaces    map[model.Space]uint64
+	names     []model.Space // by number
+	scratch   []byte
+	intents   map[string]*intent // by row
+	listed    map[string]int     // the rows of announcements of others that have not ended
+	closing   []closing          // what is over when the put under way is acknowledged
+	announced map[annID]*announcement
+	watched   map[string]RowKey
+	changes   map[RowKey]struct{} // watched rows that have changed
+	marks     []uint64            // by partition: the last one of ours that was read
+	marked    chan struct{}       // closed and replaced when one is read
+	epochs    map[int64]bool      // our own
+	late      []model.Record      // to be appended: what late records of old owners ask for
+	unread    map[string]uint64   // records of another form, by what is wrong
+}
+
+// New makes an empty ledger. Follow fills it.
+func New(o Options) *Ledger {
+	return &Ledger{
+		options: o, log: o.Log,
+		header:    []model.Header{{Key: writerHeader, Value: binary.LittleEndian.AppendUint64(nil, o.Writer)}},
+		rows:      newTable(),
+		spaces:    make(map[model.Space]uint64),
+		intents:   make(map[string]*intent),
+		listed:    make(map[string]int),
+		announced: make(map[annID]*announcement),
+		watched:   make(map[string]RowKey),
+		changes:   make(map[RowKey]struct{}),
+		marks:     make([]uint64, o.Log.Partitions()),
+		marked:    make(chan struct{}),
+		unread:    make(map[string]uint64),
+		epochs:    make(map[int64]bool),
+	}
+}
+
+// Follow keeps the ledger at what the topic says, until the context ends.
+func (l *Ledger) Follow(ctx context.Context) { l.log.Follow(ctx, l.apply) }
+
+// Barrier waits until everything is known that was acknowledged before it was called, and
+// returns the epoch of whoever called it. The epoch may be used once the group's
+// coordinator has confirmed the membership after the call.
+func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
+	n := l.numbers.Add(1)
+	records := make([]model.Record, len(l.marks))
+	for i := range records {
+		records[i] = l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n))
+	}
+	acknowledged := make(chan int64, 1)
+	l.log.Append(records, func(offsets []int64) { acknowledged <- offsets[0] + 1 })
+	select {
+	case <-ctx.Done():
+		return 0, fmt.Errorf("the ledger topic does not take a mark: %w", context.Cause(ctx))
+	case epoch = <-acknowledged:
+	}
+	for {
+		read, marked := l.readTo(n)
+		if read {
+			l.mu.Lock()
+			l.epochs[epoch] = true
+			l.mu.Unlock()
+			return epoch, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the ledger topic was not read up to its end: %w", context.Cause(ctx))
+		case <-marked:
+		}
+	}
+}
+
+// readTo reports whether the marks of that number were read in every partition.
+func (l *Ledger) readTo(n uint64) (bool, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, at := range l.marks {
+		if at < n {
+			return false, l.marked
+		}
+	}
+	return true, nil
+}
+
+// Answer is what is known of a row.
+type Answer struct {
+	Row
+	// Open is the intent whose create may have been applied, or nil.
+	Open *OpenIntent
+}
+
+// OpenIntent is an announced create of which no record says what became of it.
+type OpenIntent struct {
+	Source model.TopicPartition
+	Offset int64
+	Name   model.WriteName
+	Group  string // whose CRM
+	Epoch  int64
+	Own    bool // this process announced it
+}
+
+// Lookup returns what is known of a row: State is Unknown when that is nothing.
+func (l *Ledger) Lookup(k RowKey) (a Answer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := l.key(k)
+	if l.rows.get(key, &a.Row) && a.State == absent {
+		a.Row = Row{}
+	}
+	if n := l.intents[key]; n != nil {
+		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
+	}
+	return a
+}
+
+// Watch has Changed told when the row changes. It is forgotten with the change.
+func (l *Ledger) Watch(k RowKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watched[strings.Clone(l.key(k))] = k
+}
+
+// Changes returns the watched rows that have changed since the last call.
+func (l *Ledger) Changes() map[RowKey]struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changes := l.changes
+	l.changes = make(map[RowKey]struct{})
+	return changes
+}
+
+// Entry is a row with its key.
+type Entry struct {
+	RowKey
+	Row
+}
+
+// Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
+// answers it at once; done is called when it is acknowledged.
+func (l *Ledger) Put(entries []Entry, done func()) {
+	var records []model.Record
+	l.mu.Lock()
+	for i := range entries {
+		records = l.put(records, &entries[i])
+	}
+	over := l.closing
+	l.closing = nil
+	l.mu.Unlock()
+	l.tell()
+	l.log.Append(records, func([]int64) {
+		l.acknowledged(over)
+		done()
+	})
+}
+
+// put applies an entry and appends its records. Those of one row go to one partition,
+// and so stay in their order.
+func (l *Ledger) put(records []model.Record, e *Entry) []model.Record {
+	key := l.key(e.RowKey)
+	var old Row
+	was := l.rows.get(key, &old)
+	if e.State == Unknown && l.listed[key] > 0 {
+		e.Row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
+	}
+	l.change(e.RowKey, key, &e.Row, false)
+	p := partitionOf(e.RowKey, len(l.marks))
+	if e.State == Unknown {
+		records = append(records, l.record(p, rowKey(e.RowKey, e.Epoch), nil))
+	} else {
+		records = append(records, l.record(p, rowKey(e.RowKey, e.Epoch), rowValue(&e.Row)))
+	}
+	if was && old.Epoch < e.Epoch {
+		records = append(records, l.record(p, rowKey(e.RowKey, old.Epoch), nil))
+	}
+	return records
+}
+
+func (l *Ledger) record(partition int32, key, value []byte) model.Record {
+	return model.Record{TopicPartition: model.TopicPartition{Partition: partition}, Key: key, Value: value, Headers: l.header}
+}
+
+// key is a row's key in this process: the number of its space, and its source key. It is
+// valid until the next call: what is to be kept is cloned. The lock is held.
+func (l *Ledger) key(k RowKey) string {
+	n, ok := l.spaces[k.Space]
+	if !ok {
+		n = uint64(len(l.names))
+		l.spaces[k.Space] = n
+		l.names = append(l.names, k.Space)
+	}
+	l.scratch = append(binary.AppendUvarint(l.scratch[:0], n), k.Key...)
+	return unsafe.String(unsafe.SliceData(l.scratch), len(l.scratch))
+}
+
+// change works a row in, if it is the rightful one.
+func (l *Ledger) change(k RowKey, key string, r *Row, durable bool) {
+	var old Row
+	switch {
+	case !l.rows.get(key, &old) || r.Epoch >= old.Epoch:
+		if r.State == Unknown {
+			l.rows.delete(key)
+		} else {
+			l.rows.put(key, r)
+		}
+	case r.State == Known && (old.State == Exists || old.State == Doubt) && r.Source == old.Source && r.Offset == old.Offset:
+		// The answer that the old owner got after all, to the very create that is in doubt.
+		l.adopt(k, key, r, &old)
+	case r.State != Unknown:
+		l.obsolete(k, r.Epoch)
+		return
+	default:
+		return
+	}
+	l.closeIntent(key, r, durable)
+	if k, ok := l.watched[key]; ok {
+		delete(l.watched, key)
+		l.changes[k] = struct{}{}
+	}
+}
+
+// adopt takes over what a late record of an old owner knows. The record itself would come
+// back, were the row to be forgotten: the owner puts its own in its place.
+func (l *Ledger) adopt(k RowKey, key string, r, old *Row) {
+	epoch := r.Epoch
+	adopted := *r
+	adopted.Epoch = old.Epoch
+	l.rows.put(key, &adopted)
+	if l.epochs[old.Epoch] {
+		p := partitionOf(k, len(l.marks))
+		l.late = append(l.late, l.record(p, rowKey(k, old.Epoch), rowValue(&adopted)))
+		l.obsolete(k, epoch)
+	}
+}
+
+// obsolete ends the record of an old owner that came behind the new owner's: compaction
+// keeps both, as their keys differ, and with the new one's end it would count again.
+func (l *Ledger) obsolete(k RowKey, epoch int64) {
+	l.late = append(l.late, l.record(partitionOf(k, len(l.marks)), rowKey(k, epoch), nil))
+}
+
+// tell tells of watched rows that have changed, and appends what reading has led to.
+func (l *Ledger) tell() {
+	l.mu.Lock()
+	changed, late := len(l.changes) > 0, l.late
+	l.late = nil
+	l.mu.Unlock()
+	if len(late) > 0 {
+		l.log.Append(late, func([]int64) {})
+	}
+	if changed {
+		l.options.Changed()
+	}
+}
+
+// rowKeyOf is the opposite of key.
+func (l *Ledger) rowKeyOf(key string) RowKey {
+	n, size := binary.Uvarint([]byte(key[:min(len(key), binary.MaxVarintLen64)]))
+	return RowKey{Space: l.names[n], Key: key[size:]}
+}
+
+// Stats is what the ledger holds.
+type Stats struct {
+	Rows    int   `json:"rows"`
+	Bytes   int64 `json:"bytes"` // of memory
+	Intents int   `json:"open_intents"`
+	Unread  int   `json:"unreadable_records"`
+}
+
+// Stats returns what the ledger holds now.
+func (l *Ledger) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Stats{Rows: l.rows.len(), Bytes: l.rows.bytes(), Intents: len(l.intents)}
+	for _, n := range l.unread {
+		s.Unread += int(n)
+	}
+	return s
+}
+
+// Each calls f for every row, in no order, until it returns false. It holds the lock.
+func (l *Ledger) Each(f func(RowKey, *Row) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rows.each(func(key []byte, r *Row) bool {
+		return r.State == absent || f(l.rowKeyOf(string(key)), r)
+	})
+}
+
+// OpenIntents lists the announced creates of which it is not known what became of them.
+func (l *Ledger) OpenIntents() (open []Intent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, n := range l.intents {
+		open = append(open, Intent{RowKey: l.rowKeyOf(key), Group: n.group, Source: n.source, Offset: n.offset, Name: n.name})
+	}
+	return open
+}

@@ -1,0 +1,318 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+var testSpace = model.Space{Integration: "hubspot", Object: "contact", Name: "shop.contacts"}
+
+func rk(key string) RowKey { return RowKey{testSpace, key} }
+
+// member is a process with its ledger.
+type member struct {
+	*Ledger
+	t     *testing.T
+	epoch int64
+}
+
+// join starts a process in a synctest bubble; it ends with the test.
+func join(t *testing.T, log *memoryLog, writer uint64) *member {
+	ctx, stop := context.WithCancel(t.Context())
+	l := New(Options{Log: log, Writer: writer, Changed: func() {}, Logger: zerolog.Nop()})
+	var following sync.WaitGroup
+	following.Go(func() { l.Follow(ctx) })
+	t.Cleanup(func() { stop(); following.Wait() })
+	m := &member{Ledger: l, t: t}
+	m.own()
+	return m
+}
+
+// own gives the member partitions: everything that is acknowledged is known then.
+func (m *member) own() {
+	m.t.Helper()
+	var err error
+	if m.epoch, err = m.Barrier(m.t.Context()); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+var testSource = model.TopicPartition{Topic: "shop.contacts", Partition: 3}
+
+func known(id string, offset, epoch int64) Row {
+	return Row{State: Known, Group: "acme", ID: id, Source: testSource, Offset: offset, Epoch: epoch}
+}
+
+// set puts a row and waits for its acknowledgement.
+func (m *member) set(key string, r Row) {
+	done := make(chan struct{})
+	m.Put([]Entry{{rk(key), r}}, func() { close(done) })
+	<-done
+}
+
+func (m *member) want(key string, state State, id string) {
+	m.t.Helper()
+	synctest.Wait()
+	if a := m.Lookup(rk(key)); a.State != state || a.ID != id {
+		m.t.Errorf("row %s is %s %q; expected %s %q", key, a.State, a.ID, state, id)
+	}
+}
+
+func (m *member) wantOpen(key string, open bool) {
+	m.t.Helper()
+	synctest.Wait()
+	if a := m.Lookup(rk(key)); (a.Open != nil) != open {
+		m.t.Errorf("the intent of row %s: open %v, expected %v", key, a.Open != nil, open)
+	}
+}
+
+func inBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+func TestARowIsKnownToEveryMemberAndToWhoeverComesLater(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.set("k", known("7", 1, a.epoch))
+		a.want("k", Known, "7")
+		b.want("k", Known, "7")
+		log.compact()
+		c := join(t, log, 3)
+		c.want("k", Known, "7")
+		if c.epoch <= b.epoch || b.epoch <= a.epoch {
+			t.Errorf("epochs %d, %d, %d do not rise", a.epoch, b.epoch, c.epoch)
+		}
+		a.set("k", Row{Epoch: a.epoch})
+		for _, m := range []*member{a, b, c} {
+			m.want("k", Unknown, "")
+		}
+	})
+}
+
+func TestTheBarrierWaitsForWhatWasAcknowledgedBefore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		for i := range 200 {
+			a.set(fmt.Sprint(i), known(fmt.Sprint("id", i), int64(i), a.epoch))
+		}
+		b.own()
+		for i := range 200 { // no synctest.Wait: the barrier is what is relied on
+			if r := b.Lookup(rk(fmt.Sprint(i))); r.ID != fmt.Sprint("id", i) {
+				t.Fatalf("row %d is %+v behind the barrier", i, r.Row)
+			}
+		}
+	})
+}
+
+func TestALateRecordOfAnOldOwnerDoesNotEraseTheNewOwners(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(1)
+		old := join(t, log, 1)
+		old.set("k", known("old", 1, old.epoch))
+		owner := join(t, log, 2)
+		owner.set("k", known("new", 2, owner.epoch))
+		old.set("k", known("zombie", 3, old.epoch)) // behind it in the log
+		for range 2 {
+			old.want("k", Known, "new")
+			owner.want("k", Known, "new")
+			join(t, log, 3).want("k", Known, "new")
+			log.compact()
+		}
+		// And it does not come back when the row is forgotten.
+		synctest.Wait()
+		owner.set("k", Row{Epoch: owner.epoch})
+		log.compact()
+		join(t, log, 4).want("k", Unknown, "")
+	})
+}
+
+func announce(t *testing.T, m *member, keys ...string) *Announcement {
+	t.Helper()
+	var intents []Intent
+	for i, k := range keys {
+		intents = append(intents, Intent{RowKey: rk(k), Source: testSource, Offset: int64(10 + i), Name: 1})
+	}
+	a, err := m.Announce(t.Context(), intents, map[model.TopicPartition]int64{testSource: m.epoch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a := join(t, log, 1)
+		announced := announce(t, a, "written", "refused", "lost")
+		next := join(t, log, 2)
+		for _, k := range []string{"written", "refused", "lost"} {
+			a.wantOpen(k, true)
+			next.wantOpen(k, true)
+		}
+		a.set("written", known("7", 10, a.epoch))
+		announced.Over(rk("written"))
+		announced.Over(rk("refused"))
+		next.wantOpen("written", false)
+		a.wantOpen("refused", false)
+		// Only its owner knows of the refused one, until the announcement ends.
+		next.wantOpen("refused", true)
+		next.CloseSettled(testSource, next.epoch, func(offset int64, _ model.WriteName) bool { return offset == 11 })
+		next.wantOpen("refused", false)
+		next.wantOpen("lost", true)
+		// The new owner finds out what became of it.
+		next.set("lost", known("9", 12, next.epoch))
+		synctest.Wait()
+		log.compact()
+		last := join(t, log, 3)
+		for _, k := range []string{"written", "refused", "lost"} {
+			last.wantOpen(k, false)
+		}
+		last.want("lost", Known, "9")
+	})
+}
+
+func TestARowThatWasForgottenBeforeDoesNotCloseALaterIntent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(8)
+		a := join(t, log, 1)
+		for i := range 20 { // over all partitions, some of which are read before the announcement's
+			key := fmt.Sprint(i)
+			a.set(key, known("7", 1, a.epoch))
+			a.set(key, Row{Epoch: a.epoch})
+			announce(t, a, key)
+			join(t, log, uint64(100+i)).wantOpen(key, true)
+		}
+	})
+}
+
+func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		a := join(t, log, 1)
+		announced := announce(t, a, "x", "y")
+		announced.Over(rk("x"))
+		announced.Over(rk("y"))
+		synctest.Wait()
+		log.compact()
+		for _, records := range log.parts {
+			for _, r := range records {
+				if r.Key != nil && r.Key[1] == kindAnn {
+					t.Errorf("the announcement is left: %q", r.Key)
+				}
+			}
+		}
+	})
+}
+
+func TestAnAnnouncementThatIsNotAcknowledgedIsWithdrawn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(1)
+		a := join(t, log, 1)
+		log.hold(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := a.Announce(ctx, []Intent{{RowKey: rk("k"), Source: testSource, Offset: 1}}, nil); err == nil {
+			t.Fatal("it was announced although nothing acknowledged it")
+		}
+		log.hold(false)
+		a.wantOpen("k", false)
+		join(t, log, 2).wantOpen("k", false)
+	})
+}
+
+func TestANewCreateOfTheNewOwnerTakesThePlaceOfAnOpenOne(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		old, owner := join(t, log, 1), join(t, log, 2)
+		announce(t, old, "k")
+		owner.wantOpen("k", true)
+		again := announce(t, owner, "k") // it was found not to have been applied
+		again.Over(rk("k"))
+		owner.wantOpen("k", false)
+		old.wantOpen("k", false)
+		log.compact()
+		join(t, log, 3).wantOpen("k", false)
+	})
+}
+
+func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		old, owner := join(t, log, 1), join(t, log, 2)
+		announce(t, old, "k")
+		synctest.Wait()
+		owner.set("k", Row{State: Doubt, Group: "acme", Source: testSource, Offset: 10, Epoch: owner.epoch})
+		old.set("k", known("7", 10, old.epoch))
+		for _, m := range []*member{old, owner, join(t, log, 3)} {
+			m.want("k", Known, "7")
+		}
+		synctest.Wait()
+		owner.set("k", Row{Epoch: owner.epoch})
+		log.compact()
+		join(t, log, 4).want("k", Unknown, "")
+	})
+}
+
+// TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead lets partitions move between members
+// which go on writing as if they had not moved, compacts at any time, and compares every
+// member, and one that reads from the start, with what the rightful owners wrote.
+func TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead(t *testing.T) {
+	for seed := range uint64(60) {
+		inBubble(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			log := newMemoryLog(1 + random.IntN(3))
+			members := []*member{join(t, log, 1)}
+			owner := members[0]
+			rightful := make(map[string]Row)
+			for step := range 120 {
+				key := fmt.Sprint(random.IntN(6))
+				switch p := random.IntN(100); {
+				case p < 45:
+					r := known(fmt.Sprint("id", step), int64(step), owner.epoch)
+					rightful[key] = r
+					owner.set(key, r)
+				case p < 60:
+					delete(rightful, key)
+					owner.set(key, Row{Epoch: owner.epoch})
+				case p < 80: // whoever it was before
+					zombie := members[random.IntN(len(members))]
+					if zombie == owner {
+						continue
+					}
+					if _, there := rightful[key]; there && rightful[key].Epoch > zombie.epoch {
+						zombie.set(key, known(fmt.Sprint("zombie", step), int64(step), zombie.epoch))
+					}
+				case p < 92:
+					m := join(t, log, uint64(len(members)+1))
+					members, owner = append(members, m), m
+				default:
+					synctest.Wait()
+					log.compact()
+				}
+			}
+			synctest.Wait()
+			log.compact()
+			members = append(members, join(t, log, 1000))
+			for _, m := range members {
+				got := make(map[string]Row)
+				m.Each(func(k RowKey, r *Row) bool { got[k.Key] = *r; return true })
+				if !reflect.DeepEqual(got, rightful) {
+					t.Fatalf("seed %d: member %d has\n %v, expected\n %v", seed, m.options.Writer, got, rightful)
+				}
+			}
+		})
+	}
+}

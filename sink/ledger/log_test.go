@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// memoryLog is a compacted topic in memory. Readers follow it record by record, each at its
+// own pace; appends are acknowledged when they are let through.
+type memoryLog struct {
+	mu      sync.Mutex
+	parts   [][]model.Record
+	changed chan struct{}
+	held    bool // appends wait to be let through
+	waiting []func()
+}
+
+func newMemoryLog(partitions int) *memoryLog {
+	return &memoryLog{parts: make([][]model.Record, partitions), changed: make(chan struct{})}
+}
+
+func (m *memoryLog) Partitions() int { return len(m.parts) }
+
+func (m *memoryLog) Append(records []model.Record, done func([]int64)) {
+	m.mu.Lock()
+	write := func() {
+		m.mu.Lock()
+		offsets := make([]int64, len(records))
+		for i, r := range records {
+			offsets[i] = int64(len(m.parts[r.Partition]))
+			r.Offset = offsets[i]
+			m.parts[r.Partition] = append(m.parts[r.Partition], r)
+		}
+		close(m.changed)
+		m.changed = make(chan struct{})
+		m.mu.Unlock()
+		done(offsets)
+	}
+	if m.held {
+		m.waiting = append(m.waiting, write)
+		m.mu.Unlock()
+		return
+	}
+	m.mu.Unlock()
+	write()
+}
+
+// hold keeps appends back, and lets those that wait through when it ends.
+func (m *memoryLog) hold(held bool) {
+	m.mu.Lock()
+	waiting := m.waiting
+	m.held = held
+	if !held {
+		m.waiting = nil
+	}
+	m.mu.Unlock()
+	if !held {
+		for _, write := range waiting {
+			write()
+		}
+	}
+}
+
+// compact drops what a later record of the same key has replaced, but for the last record;
+// offsets stay as they are.
+func (m *memoryLog) compact() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p, records := range m.parts {
+		last := make(map[string]int64)
+		for _, r := range records {
+			last[string(r.Key)] = r.Offset
+		}
+		for i := range records {
+			if r := &records[i]; last[string(r.Key)] != r.Offset || r.Value == nil {
+				m.parts[p][i].Key = nil // a gap
+			}
+		}
+	}
+}
+
+func (m *memoryLog) Follow(ctx context.Context, apply func(*model.Record)) {
+	at := make([]int, len(m.parts))
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		var next []model.Record
+		for p := range m.parts {
+			next = append(next, m.parts[p][at[p]:]...)
+			at[p] = len(m.parts[p])
+		}
+		m.mu.Unlock()
+		for i := range next {
+			if next[i].Key != nil {
+				apply(&next[i])
+			}
+		}
+		if len(next) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}

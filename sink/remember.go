@@ -1,0 +1,315 @@
+package sink
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ledger"
+)
+
+// announce writes down which creates a batch is about to send. Nothing is sent before that is
+// acknowledged.
+func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []flight) error {
+	if b.Type != model.Create || d.ledger == nil {
+		return nil
+	}
+	var intents []ledger.Intent
+	epochs := make(map[model.TopicPartition]int64)
+	for i, e := range b.Entries {
+		if w := e.Write; announces(w) {
+			intents = append(intents, ledger.Intent{
+				RowKey: rowOf(w), Group: w.Destination.Group, Source: w.Source.TopicPartition, Offset: w.Source.Offset, Name: w.Name,
+			})
+			epochs[w.Source.TopicPartition] = flights[i].epoch
+		}
+	}
+	if len(intents) == 0 {
+		return nil
+	}
+	a, err := d.ledger.Announce(ctx, intents, epochs)
+	if err != nil {
+		return err
+	}
+	d.sink.mu.Lock()
+	defer d.sink.mu.Unlock()
+	for i, e := range b.Entries {
+		if announces(e.Write) {
+			flights[i].announced = a
+			d.over(e) // an earlier create of it was not applied, as is known by now
+		}
+	}
+	return nil
+}
+
+// announces reports whether the ledger is told of a write's creates, and of its record.
+func announces(w *model.Write) bool { return w.Identity != nil && w.Identity.Rules.Ledger }
+
+// over says that what an earlier create of a write came to is known.
+func (d *identities) over(e *batching.Entry) {
+	if a := d.doubts[e]; a != nil {
+		delete(d.doubts, e)
+		a.Over(rowOf(e.Write))
+	}
+}
+
+func rowOf(w *model.Write) ledger.RowKey {
+	return ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Key}
+}
+
+// judge is what an outcome means for a write whose record was found late: some say that it
+// is another one.
+func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Then, fate model.Fate, sent time.Time) (batching.Then, model.Fate) {
+	w, n := e.Write, e.Write.Identity
+	if n == nil {
+		return then, fate
+	}
+	switch {
+	case o.Kind == model.Accepted && moving(w):
+		return batching.Anew, model.Fate{} // it has left its old group, and is created in the new one
+	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
+		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
+		return batching.Anew, model.Fate{}
+	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone:
+		n.Found = o.ExistingID
+		return batching.Anew, model.Fate{}
+	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):
+		// What a search finds may have been deleted before, as its index lags; and some CRMs take a
+		// delete of what is not there. Where a record is known to be there, it need not be this one.
+		n.Found, n.Stale, n.Searched = "", append(n.Stale, w.ID), time.Time{}
+		return batching.Anew, model.Fate{}
+	case o.Kind == model.Rejected && o.Gone && w.Type == model.Update:
+		n.Gone = w.ID
+		switch n.Rules.Gone {
+		case model.RuleRecreate:
+			return batching.Anew, model.Fate{}
+		case model.RuleIgnore:
+			return batching.Settle, model.Skip(n.Rules.Route + ".on_gone")
+		}
+	}
+	return then, fate
+}
+
+// isThere reports whether a record of the row is in the CRM, or may be, under an id that is not known.
+func (d *identities) isThere(w *model.Write) bool {
+	known := d.ledger.Lookup(rowOf(w))
+	return known.State == ledger.Exists || known.State == ledger.Doubt || known.Open != nil
+}
+
+func (d *identities) resends(n *model.Identity) bool { return d.decider.Resend && n.Match == "" }
+
+// moving reports whether what was sent is the delete of the record in the group that
+// the row has left.
+func moving(w *model.Write) bool { return w.Type == model.Delete && w.Want != model.Delete }
+
+// learned is told of each write of an answer, before anything else is done with it: what
+// the ledger has to know by then, and what of the announcement is over.
+func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
+	w, n := e.Write, e.Write.Identity
+	if !announces(w) {
+		return
+	}
+	if o.Gone || w.Type == model.Delete && o.Kind == model.Accepted {
+		d.recent.deleted(w, time.Now())
+	}
+	switch {
+	case w.Type == model.Create && o.Kind == model.Unknown && f.announced != nil && !d.resends(n):
+		d.doubts[e] = f.announced
+	case w.Type == model.Create && o.Kind != model.Accepted && f.announced != nil:
+		f.announced.Over(rowOf(w)) // surely not applied
+	case moving(w) && o.Kind == model.Accepted, o.Gone && o.Kind == model.Rejected && w.Type == model.Update:
+		if a := d.ledger.Lookup(rowOf(w)); a.State == ledger.Known && a.ID == w.ID {
+			d.ledger.Put([]ledger.Entry{{RowKey: rowOf(w), Row: ledger.Row{Epoch: f.epoch}}}, func() {})
+		}
+	}
+}
+
+// remember puts what an accepted write says of its row, and settles it when that is
+// acknowledged. It reports false when the ledger knows all of it already.
+func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bool {
+	w := e.Write
+	if !announces(w) {
+		return false
+	}
+	row := ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
+	known := d.ledger.Lookup(rowOf(w))
+	switch w.Type {
+	case model.Create:
+		if row.ID = o.RecordID; row.ID == "" {
+			row.State = ledger.Exists
+		}
+		d.recent.add(w, row.ID, time.Now())
+	case model.Delete:
+		if row = (ledger.Row{}); known.State == ledger.Unknown {
+			return false
+		}
+	default:
+		if known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group && d.doubts[e] == nil {
+			return false
+		}
+	}
+	d.put(e, row, f.epoch, func() {
+		if f.announced != nil {
+			f.announced.Over(rowOf(w))
+		}
+		d.sink.settle(e, model.Fate{Kind: model.Written})
+	})
+	return true
+}
+
+// putting is a write whose fate waits for the ledger.
+type putting struct {
+	entry *batching.Entry
+	after func() // with Sink.mu held
+}
+
+// put puts what is known of a write's row, with the next flush, and calls after when that is
+// acknowledged.
+func (d *identities) put(e *batching.Entry, row ledger.Row, epoch int64, after func()) {
+	w := e.Write
+	row.Epoch, row.Source, row.Offset = epoch, w.Source.TopicPartition, w.Source.Offset
+	d.entries = append(d.entries, ledger.Entry{RowKey: rowOf(w), Row: row})
+	if former := w.Identity.Former; former != "" {
+		// The id goes with the row to its new key.
+		old := ledger.RowKey{Space: *w.Identity.Space, Key: former}
+		if d.ledger.Lookup(old).State != ledger.Unknown {
+			d.entries = append(d.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: epoch}})
+		}
+	}
+	d.writing[e] = struct{}{}
+	d.puttings = append(d.puttings, putting{e, after})
+}
+
+// flush appends what was put: of a batch together, so that it costs one produce and one
+// acknowledgement.
+func (d *identities) flush() {
+	if len(d.puttings) == 0 {
+		return
+	}
+	entries, puttings := d.entries, d.puttings
+	d.entries, d.puttings = nil, nil
+	s := d.sink
+	d.ledger.Put(entries, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, p := range puttings {
+			delete(d.writing, p.entry)
+			d.over(p.entry)
+			p.after()
+		}
+		s.announceChange()
+		s.pump()
+	})
+}
+
+// forgetGone drops what is kept of writes that were dropped.
+func (d *identities) forgetGone() {
+	for e := range d.doubts {
+		if d.sink.sched.Gone(e) {
+			delete(d.doubts, e)
+		}
+	}
+	for e := range d.awaiting {
+		if d.sink.sched.Gone(e) {
+			delete(d.awaiting, e)
+		}
+	}
+}
+
+// recent remembers the records that were created lately by what they can be searched by: a
+// search would not see them yet.
+type recent struct {
+	by    map[recentKey]recentRecord
+	ids   map[recentID]recentKey
+	order []recentKey // as they were added
+	// gone are the records that were deleted lately, until when a search may show them; left are
+	// their ids, as they went.
+	gone map[recentID]time.Time
+	left []recentID
+}
+
+type recentID struct {
+	space model.Destination
+	id    string
+}
+
+type recentKey struct {
+	space model.Destination
+	match string
+}
+
+type recentRecord struct {
+	id    string
+	until time.Time
+}
+
+// maxRecent bounds what is remembered, at about 200 bytes each: the creates of a minute at a
+// thousand a second.
+const maxRecent = 64 << 10
+
+func newRecent() recent {
+	return recent{by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time)}
+}
+
+func recentOf(w *model.Write) recentKey {
+	d := w.Destination
+	d.Group = w.Identity.Group
+	return recentKey{d, w.Identity.Match}
+}
+
+func (r *recent) add(w *model.Write, id string, now time.Time) {
+	if w.Identity.Match == "" || id == "" {
+		return
+	}
+	for len(r.order) > 0 && (len(r.by) >= maxRecent || !now.Before(r.by[r.order[0]].until)) {
+		r.forget(r.order[0])
+		r.order = r.order[1:]
+	}
+	k := recentOf(w)
+	k.match = strings.Clone(k.match) // not the whole record
+	if _, ok := r.by[k]; !ok {
+		r.order = append(r.order, k)
+	}
+	r.by[k] = recentRecord{strings.Clone(id), now.Add(w.Identity.Rules.IndexLag)}
+	r.ids[recentID{k.space, r.by[k].id}] = k
+}
+
+func (r *recent) forget(k recentKey) {
+	if one, ok := r.by[k]; ok {
+		delete(r.by, k)
+		delete(r.ids, recentID{k.space, one.id})
+	}
+}
+
+// deleted notes that a record is not there any more: a search may show it still.
+func (r *recent) deleted(w *model.Write, now time.Time) {
+	id := recentID{w.Destination, strings.Clone(w.ID)}
+	if k, ok := r.ids[id]; ok {
+		r.forget(k)
+	}
+	if w.Identity.Rules.Uses(model.FromMatch) {
+		for len(r.left) > 0 && (len(r.gone) >= maxRecent || !now.Before(r.gone[r.left[0]])) {
+			delete(r.gone, r.left[0])
+			r.left = r.left[1:]
+		}
+		r.left = append(r.left, id)
+		r.gone[id] = now.Add(w.Identity.Rules.IndexLag)
+	}
+}
+
+// isGone reports whether a record is known not to be there, whatever a search says.
+func (r *recent) isGone(d model.Destination, n *model.Identity, id string) bool {
+	_, gone := r.gone[recentID{d, id}]
+	return gone || id == n.Gone || slices.Contains(n.Stale, id)
+}
+
+// of implements ledger.Decider.Recent.
+func (r *recent) of(w *model.Write) string {
+	if one := r.by[recentOf(w)]; time.Now().Before(one.until) {
+		return one.id
+	}
+	return ""
+}

@@ -1,0 +1,292 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/time/rate"
+
+	"github.com/ampersink/ampersink/batching"
+	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink/ampersand"
+)
+
+// searches are the searches for CRM records. Each tenant's go through a queue of its own,
+// with its own rate: a CRM counts them apart from everything else. A queue without work has no
+// goroutine; one whose searches fail has one, which tries until one is answered.
+type searches struct {
+	sink   *Sink
+	queues map[searchScope]*searchQueue
+}
+
+type searchScope struct{ integration, group string }
+
+func (s searchScope) String() string { return "search of " + s.integration + "/" + s.group }
+
+type searchQueue struct {
+	scope   searchScope
+	limiter *rate.Limiter
+	entries []*batching.Entry
+	workers int
+	backoff batching.Backoff
+	failing *searchFault
+}
+
+// searchFault is why searches are not answered.
+type searchFault struct {
+	since, next   time.Time
+	code, message string
+	tries         int
+}
+
+const (
+	// searchWorkers is how many searches of a tenant are under way at once: a few hide the
+	// time that each takes, and the rate bounds them.
+	searchWorkers = 4
+	// maxQueues bounds the tenants whose rate is remembered while they search for nothing.
+	maxQueues = 4096
+)
+
+func newSearches(s *Sink) searches {
+	return searches{sink: s, queues: make(map[searchScope]*searchQueue)}
+}
+
+// start searches for the record of a write. The lock is held.
+func (x *searches) start(e *batching.Entry, group string) {
+	s := x.sink
+	scope := searchScope{e.Write.Destination.Integration, group}
+	q := x.queues[scope]
+	if q == nil {
+		x.tidy()
+		q = &searchQueue{
+			scope: scope, backoff: s.newBackoff(),
+			limiter: rate.NewLimiter(rate.Limit(s.config.Limits.SearchRate), max(1, int(s.config.Limits.SearchRate))),
+		}
+		x.queues[scope] = q
+	}
+	q.entries = append(q.entries, e)
+	if q.failing != nil {
+		s.sched.Waits(e, true)
+	}
+	if q.workers < searchWorkers && (q.failing == nil || q.workers == 0) {
+		q.workers++
+		s.requests.Go(func() { x.work(q) })
+	}
+}
+
+// tidy forgets queues that have been idle for long enough to have their whole rate again.
+func (x *searches) tidy() {
+	if len(x.queues) < maxQueues {
+		return
+	}
+	for scope, q := range x.queues {
+		if q.workers == 0 && len(q.entries) == 0 {
+			delete(x.queues, scope)
+		}
+	}
+}
+
+// work searches until nothing is left, or another worker has found that nothing is answered.
+func (x *searches) work(q *searchQueue) {
+	ctx := x.sink.requestCtx
+	for {
+		e := x.take(q)
+		if e == nil {
+			return
+		}
+		if q.limiter.Wait(ctx) != nil {
+			x.leave(q)
+			return
+		}
+		d := e.Write.Destination
+		d.Group = q.scope.group
+		answer := find(ctx, x.sink.api, d, e.Write.Identity.Match)
+		wait, more := x.answered(q, e, &answer)
+		if !more {
+			return
+		}
+		if wait > 0 && !sleep(ctx, wait) {
+			x.leave(q)
+			return
+		}
+	}
+}
+
+func (x *searches) leave(q *searchQueue) {
+	x.sink.mu.Lock()
+	defer x.sink.mu.Unlock()
+	q.workers--
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// take takes a write out of the queue, or ends the worker.
+func (x *searches) take(q *searchQueue) *batching.Entry {
+	x.sink.mu.Lock()
+	defer x.sink.mu.Unlock()
+	for len(q.entries) > 0 && !x.sink.closed {
+		e := q.entries[0]
+		q.entries[0] = nil
+		q.entries = q.entries[1:]
+		if x.sink.sched.Resolving(e) {
+			return e
+		}
+	}
+	q.workers--
+	return nil
+}
+
+// found is what a search came to.
+type found struct {
+	ids  []string
+	more bool // there are further ones
+	// Of a search that was not answered.
+	failed        bool
+	after         time.Duration // the server's wish
+	code, message string
+	// refused: no answer to it could be believed, whatever it is.
+	refused bool
+}
+
+// find searches for the records that have the members of an object.
+func find(ctx context.Context, api *ampersand.Client, d model.Destination, match string) found {
+	m := api.Search(ctx, &ampersand.SearchRequest{Destination: d, Filters: filters(match)})
+	if m.Kind == ampersand.SearchDone {
+		return found{ids: m.IDs, more: m.More}
+	}
+	// A search that is refused is so for every row: somebody has to mend the route or the
+	// installation, and the rows wait for that.
+	return found{failed: true, refused: m.Code == ampersand.CodeUnsearchable, after: m.After, code: m.Code, message: m.Message}
+}
+
+// filters takes members of an object apart, which mapping wrote.
+func filters(match string) (all []ampersand.Filter) {
+	d := jsontext.NewDecoder(strings.NewReader("{" + match + "}"))
+	if _, err := d.ReadToken(); err != nil {
+		panic("BUG: a match is no JSON: " + err.Error())
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			panic("BUG: a match is no JSON: " + err.Error())
+		}
+		field := name.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			panic("BUG: a match is no JSON: " + err.Error())
+		}
+		all = append(all, ampersand.Filter{Field: field, Value: string(value)})
+	}
+	return all
+}
+
+// answered works a search in. It returns how long its worker waits, and whether it goes on.
+func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait time.Duration, more bool) {
+	s := x.sink
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metrics.search(e.Write, f)
+	now := time.Now()
+	if f.failed && !f.refused {
+		return x.failed(q, e, f, now)
+	}
+	if q.failing != nil {
+		q.failing = nil
+		q.backoff.Reset()
+		s.log.Info().Stringer("scope", q.scope).Msg("searches are answered again")
+	}
+	for q.workers < min(searchWorkers, len(q.entries)) {
+		q.workers++
+		s.requests.Go(func() { x.work(q) })
+	}
+	x.sink.identity.found(e, q.scope.group, f, now)
+	s.announceChange()
+	s.pump()
+	return 0, true
+}
+
+// failed puts the write back: it waits, and so do those behind it. One worker is enough then.
+func (x *searches) failed(q *searchQueue, e *batching.Entry, f *found, now time.Time) (wait time.Duration, more bool) {
+	s := x.sink
+	q.entries = append([]*batching.Entry{e}, q.entries...)
+	if q.failing != nil && q.workers > 1 {
+		q.workers--
+		return 0, false
+	}
+	if q.failing == nil {
+		q.failing = &searchFault{since: now}
+		for _, waiting := range q.entries {
+			if s.sched.Resolving(waiting) {
+				s.sched.Waits(waiting, true)
+			}
+		}
+	}
+	wait = max(q.backoff.NextBackOff(), f.after)
+	first := q.failing.code != f.code
+	q.failing.code, q.failing.message, q.failing.next = f.code, f.message, now.Add(wait)
+	q.failing.tries++
+	if first {
+		s.log.Warn().Stringer("scope", q.scope).Str("code", f.code).Str("reason", f.message).
+			Msg("a search is not answered; the writes that need it wait")
+	}
+	return wait, true
+}
+
+// found works what a search came to into its write.
+func (d *identities) found(e *batching.Entry, group string, f *found, now time.Time) {
+	if !d.sink.sched.Resolving(e) {
+		return
+	}
+	n := e.Write.Identity
+	to := e.Write.Destination
+	to.Group = group
+	f.ids = slices.DeleteFunc(f.ids, func(id string) bool { return d.recent.isGone(to, n, id) })
+	switch {
+	case f.refused:
+		d.settle(e, model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{Stage: model.StageWrite, Code: f.code, Message: f.message}}, now)
+		return
+	case len(f.ids) == 0:
+		n.Searched = now
+	case len(f.ids) == 1 && !f.more, n.Rules.Several == model.RuleFirst:
+		n.Found = f.ids[0]
+	default:
+		ids := strings.Join(f.ids, ", ")
+		if f.more {
+			ids += " and more"
+		}
+		d.settle(e, model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{
+			Stage: model.StageWrite, Code: "several_matches", Message: fmt.Sprintf("the search for {%s} finds several records (%s); expected at most one: "+
+				"merge them in the CRM, or set search.on_several: first", n.Match, ids),
+		}}, now)
+		return
+	}
+	d.again(e, now)
+}
+
+// status adds the searches that are not answered to the holds, and returns how many writes
+// are searched for.
+func (x *searches) status(st *Status) (searching int) {
+	for _, q := range x.queues {
+		searching += len(q.entries)
+		if f := q.failing; f != nil {
+			st.Holds = append(st.Holds, HoldStatus{
+				Scope: q.scope.String(), Kind: "search", Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
+				Since: f.since, Code: f.code, Reason: f.message, Probes: f.tries, NextTry: f.next,
+			})
+		}
+	}
+	return searching
+}
