@@ -46,15 +46,11 @@ type lookup struct {
 
 // useRegistry makes the registry's client, where a route needs one.
 func (s *Sink) useRegistry() error {
-	c := s.config.Kafka.SchemaRegistry
-	needed := false
-	for i := range s.config.Routes {
-		needed = needed || s.config.Routes[i].Format.NeedRegistry()
-	}
-	if !needed || c == nil {
+	c, needed := s.config.Registry()
+	if !needed {
 		return nil
 	}
-	client, err := registry.New(registry.Options{Config: *c, Transport: s.options.Registry})
+	client, err := registry.New(registry.Options{Config: c, Transport: s.options.Registry})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,10 @@
 // It is a leaf: every stage takes the part that concerns it.
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is the whole file.
 type Config struct {
@@ -147,6 +150,15 @@ type Formats struct {
 // NeedRegistry reports whether what is encoded so can only be read with the
 // schemas of a registry.
 func (f Formats) NeedRegistry() bool { return f.Key != FormatJSON || f.Value != FormatJSON }
+
+// Registry returns the schema registry that the routes need, and whether they need one.
+func (c *Config) Registry() (SchemaRegistry, bool) {
+	needs := func(r Route) bool { return r.Format.NeedRegistry() }
+	if c.Kafka.SchemaRegistry == nil || !slices.ContainsFunc(c.Routes, needs) {
+		return SchemaRegistry{}, false
+	}
+	return *c.Kafka.SchemaRegistry, true
+}
 
 // Topics is a list of names or one regular expression, never both.
 type Topics struct {
