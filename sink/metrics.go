@@ -16,6 +16,7 @@ type metrics struct {
 
 	fates    *prometheus.CounterVec
 	reasons  *prometheus.CounterVec
+	lookups  *prometheus.CounterVec
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	batch    *prometheus.HistogramVec
@@ -49,6 +50,7 @@ func newMetrics(r prometheus.Registerer, s *Sink) (*metrics, error) {
 		commitFailures: counter("commit_failures_total", "Partitions whose offset commit failed."),
 		fates:          vec("writes_total", "Writes that have their fate, by route, fate and type.", "route", "fate", "type"),
 		reasons:        vec("refusals_total", "Writes dead-lettered (by code) or skipped (by rule).", "route", "fate", "reason"),
+		lookups:        vec("schema_lookups_total", "Schemas that the registry was asked for, by result: known, missing, failed.", "result"),
 		requests:       vec("requests_total", "Requests to the API, by integration, object, type and status (0: no answer).", "integration", "object", "type", "status"),
 		duration: histogram("request_seconds", "Duration of a request to the API.",
 			prometheus.ExponentialBuckets(0.005, 2, 14), "integration", "object", "type"),
@@ -59,7 +61,7 @@ func newMetrics(r prometheus.Registerer, s *Sink) (*metrics, error) {
 		fateOf: make(map[fateKey]prometheus.Counter),
 	}
 	for _, c := range []prometheus.Collector{
-		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.requests, m.duration, m.batch, m.searches,
+		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.lookups, m.requests, m.duration, m.batch, m.searches,
 		newGauges(s),
 	} {
 		if err := r.Register(c); err != nil {
@@ -123,6 +125,7 @@ func newGauges(s *Sink) *gauges {
 		"requests_in_flight":     "Requests under way.",
 		"dead_letters_in_flight": "Dead letters that are not acknowledged yet.",
 		"assigned_partitions":    "Partitions assigned to this member.",
+		"awaiting_partitions":    "Partitions whose next record needs a schema that is not known yet.",
 		"ready":                  "1 when /readyz says ready.",
 	} {
 		g.descs[name] = prometheus.NewDesc("ampersink_"+name, help, nil, nil)
@@ -156,6 +159,11 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge("requests_in_flight", float64(st.InFlight))
 	gauge("dead_letters_in_flight", float64(st.LettersInFlight))
 	gauge("assigned_partitions", float64(len(st.Partitions)))
+	awaiting := 0
+	if st.Registry != nil {
+		awaiting = st.Registry.Partitions
+	}
+	gauge("awaiting_partitions", float64(awaiting))
 	ready := 0.0
 	if st.Ready {
 		ready = 1

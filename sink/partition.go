@@ -35,6 +35,7 @@ type partition struct {
 	leaving bool
 	low     int64     // the lowest open offset, as last looked at
 	moved   time.Time // when it came to be the lowest
+	awaits  int64     // with pausedBySchema: the offset of the record whose schema is awaited
 }
 
 // survivor says what the current assignment knows of a write of an earlier one.
@@ -171,6 +172,7 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 			part.known = part.tracker.Known(part.committed.Offset, part.committed.Metadata)
 			part.tracker = nil
 		}
+		s.lookups.forget(p)
 		if part.paused != 0 {
 			part.paused = 0
 			s.kafka.Resume([]model.TopicPartition{p}) // the client remembers a pause beyond the assignment

@@ -105,7 +105,7 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 
 // inVirtualTime runs f on a sink whose API is scripted. Its retries are those of the
 // defaults.
-func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWriter) bool, f func(t *testing.T, v *virtual)) {
+func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWriter) bool, f func(t *testing.T, v *virtual), edits ...func(*virtual, *sink.Options)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +121,11 @@ func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWrite
 		v.topic = v.kafka.NewTopic(t, 1, nil)
 		cfg := configure(t, v.kafka.Brokers(), "g", v.topic, "http://127.0.0.1:1", "")
 		cfg.Retry = config.Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second, Patience: 5 * time.Minute}
-		v.running = start(t, sink.Options{Config: cfg, Log: testLog(t), Dial: v.cable.dial, Transport: transport})
+		o := sink.Options{Config: cfg, Log: testLog(t), Dial: v.cable.dial, Transport: transport}
+		for _, edit := range edits {
+			edit(v, &o)
+		}
+		v.running = start(t, o)
 		f(t, v)
 		if err := v.drain(); err != nil {
 			t.Error(err)

@@ -48,6 +48,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	background.Go(func() { s.letters.run(work) })
 	background.Go(func() { s.commits.run(work) })
 	background.Go(func() { s.keepTime(work) })
+	background.Go(func() { s.lookUp(intake) })
 	var intakes sync.WaitGroup
 	if s.options.UntilEnd {
 		intakes.Go(func() { s.untilEnd(intake, stopIntake) })
@@ -64,6 +65,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	stopWork()
 	background.Wait()
 	client.Close()
+	s.lookups.close()
 	if err := s.fault.get(); err != nil {
 		return err
 	}

@@ -272,6 +272,19 @@ func (c *Client) Pause(ps []model.TopicPartition) { c.kgo.PauseFetchPartitions(b
 // Resume is the opposite of Pause.
 func (c *Client) Resume(ps []model.TopicPartition) { c.kgo.ResumeFetchPartitions(byTopic(ps)) }
 
+// Rewind makes the next poll read partitions from these offsets again. It is called
+// between Poll and Allow, for what was polled.
+func (c *Client) Rewind(offsets map[model.TopicPartition]int64) {
+	set := make(map[string]map[int32]kgo.EpochOffset)
+	for p, at := range offsets {
+		if set[p.Topic] == nil {
+			set[p.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		set[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	c.kgo.SetOffsets(set)
+}
+
 // Confirm returns once the coordinator has confirmed, in answer to a request that was sent after
 // the call, that this member is one of the group: until then nobody else was given its partitions.
 func (c *Client) Confirm(ctx context.Context) error { return c.lease.confirm(ctx, c.kgo) }
