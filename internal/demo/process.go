@@ -73,13 +73,13 @@ func (p *process) end() error {
 }
 
 // hasEnded reports whether it ran to its end, and how.
-func (p *process) hasEnded() (err error, ended bool) {
+func (p *process) hasEnded() (ended bool, err error) {
 	select {
 	case err := <-p.ended:
 		p.ended <- err // for whoever waits for the end
-		return err, true
+		return true, err
 	default:
-		return nil, false
+		return false, nil
 	}
 }
 

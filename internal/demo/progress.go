@@ -24,7 +24,7 @@ const (
 func (w *world) watchUntilKilled(ctx context.Context) error {
 	p := w.first
 	return w.watch(ctx, p, func(st *sink.Status) (bool, error) {
-		if err, ended := p.hasEnded(); ended && !p.gone() {
+		if ended, err := p.hasEnded(); ended && !p.gone() {
 			return true, errors.Join(errors.New("the first process ended by itself"), err)
 		}
 		switch part := float64(st.Totals.Settled()) / float64(len(w.stream.records)); {
@@ -46,7 +46,7 @@ func (w *world) watchUntilKilled(ctx context.Context) error {
 func (w *world) watchToTheEnd(ctx context.Context) error {
 	p := w.second
 	return w.watch(ctx, p, func(st *sink.Status) (bool, error) {
-		if err, ended := p.hasEnded(); ended {
+		if ended, err := p.hasEnded(); ended {
 			return true, err
 		}
 		return w.o.Keep && w.settled(p, st) >= int64(len(w.stream.records)) && st.LettersInFlight == 0, nil

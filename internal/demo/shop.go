@@ -2,7 +2,6 @@ package demo
 
 import (
 	"maps"
-	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -85,5 +84,4 @@ type stream struct {
 	fates   []fate   // of the records, one each
 	entries []*entry // every row that ever was
 	before  []existing
-	start   time.Time
 }
