@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -58,6 +59,7 @@ const reachPause = time.Second
 // is left of the time, ends it.
 func Reach(ctx context.Context, o Options) error {
 	c := &Client{options: o}
+	c.options.Log = zerolog.Nop() // the client would tell of each try
 	base, err := c.baseOptions()
 	if err != nil {
 		return err
