@@ -26,17 +26,8 @@ func (s *Sink) Run(ctx context.Context) error {
 
 	s.letters = newLetters(s)
 	s.commits = newCommitter(s)
-	closeLedger, err := s.openLedger(intake, work)
+	client, closeLedger, err := s.open(intake, work)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	client, err := kafka.Open(intake, s.kafkaOptions())
-	if err != nil {
-		stopWork()
-		closeLedger(work) // it waits for nothing any more
 		if ctx.Err() != nil {
 			return nil // asked to stop before anything was read
 		}
@@ -74,6 +65,26 @@ func (s *Sink) Run(ctx context.Context) error {
 		return nil
 	}
 	return context.Cause(intake)
+}
+
+// open reaches the brokers, reads the ledger, and joins the group.
+func (s *Sink) open(intake, work context.Context) (*kafka.Client, func(context.Context), error) {
+	options := s.kafkaOptions()
+	if err := kafka.Reach(intake, options); err != nil {
+		return nil, nil, err
+	}
+	closeLedger, err := s.openLedger(intake, work)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := kafka.Open(intake, options)
+	if err != nil {
+		nothing, cancel := context.WithCancel(work)
+		cancel() // is waited for
+		closeLedger(nothing)
+		return nil, nil, err
+	}
+	return client, closeLedger, nil
 }
 
 // ending is the time that is left once the intake was ended. Whoever stops the program kills

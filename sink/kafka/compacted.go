@@ -112,7 +112,10 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 	l := &Compacted{options: o, kgo: client}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := l.ensure(ctx, kadm.NewClient(client)); err != nil {
+	if err = c.ping(ctx, client); err == nil {
+		err = l.ensure(ctx, kadm.NewClient(client))
+	}
+	if err != nil {
 		client.Close()
 		return nil, err
 	}
