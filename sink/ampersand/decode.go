@@ -67,6 +67,8 @@ type parser struct {
 	// entries with a reason allocate.
 	cur entry
 	why fault
+	// ofField: the error object being read names a field of the record.
+	ofField bool
 }
 
 // The members that may come only once: an answer that says both has said nothing.
