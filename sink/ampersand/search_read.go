@@ -24,16 +24,13 @@ func (p *parser) searchMember(name string) error {
 	return p.problemMember(name)
 }
 
-// matches reads a list of matches. Null is none.
+// matches reads a list of matches. Null is an empty one: a service in Go writes it so.
 func (p *parser) matches() error {
+	p.reply.found.listed = true
 	if p.null() {
 		return p.dec.SkipValue()
 	}
-	if err := p.array(p.match); err != nil {
-		return err
-	}
-	p.reply.found.listed = true
-	return nil
+	return p.array(p.match)
 }
 
 // match reads one match. Its id stands beside its fields; the published schema has it
