@@ -169,7 +169,7 @@ func find(ctx context.Context, api *ampersand.Client, d model.Destination, match
 	}
 	// A search that is refused is so for every row: somebody has to mend the route or the
 	// installation, and the rows wait for that.
-	return found{failed: true, refused: m.Code == ampersand.CodeUnsearchable, after: m.After, code: m.Code, message: m.Message}
+	return found{failed: true, refused: m.Code == ampersand.CodeUnsearchable || m.Code == ampersand.CodeAstray, after: m.After, code: m.Code, message: m.Message}
 }
 
 // filters takes members of an object apart, which mapping wrote.
