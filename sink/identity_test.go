@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -436,6 +438,57 @@ func TestASearchThatIsDownHoldsTheRowsThatNeedItAndNoOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLetters(t, k, topic)
+}
+
+func TestARowWhoseSearchTheCRMDoesNotUnderstandDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "search", Field: "email", Value: "u1@example.com", Do: sandbox.DoStatus, Status: 400, Message: "MALFORMED_QUERY: unexpected token: '@'"})
+	for id := 1; id <= 6; id++ {
+		k.Produce(t, change(topic, "u", id, 1))
+	}
+	runs(t, c.lateSink(t, k, topic, matching))
+	c.want(t, "acme", "u2@example.com v1", "u3@example.com v1", "u4@example.com v1", "u5@example.com v1", "u6@example.com v1")
+	wantLetters(t, k, topic, "MALFORMED_QUERY")
+}
+
+func TestASearchThatIsRefusedForEveryRowWaitsUntilThatIsMended(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "search", Do: sandbox.DoStatus, Status: 400, Message: "object contact is not readable"})
+	for id := 1; id <= 3; id++ {
+		k.Produce(t, change(topic, "u", id, 1))
+	}
+	o := c.lateSink(t, k, topic, matching)
+	o.UntilEnd = false
+	s := start(t, o)
+	waitFor(t, "the search to be tried again and again", func() bool {
+		holds := s.Status().Holds
+		return len(holds) == 1 && holds[0].Kind == "search" && holds[0].Probes > 12
+	})
+	c.fault(t)
+	waitFor(t, "the rows", func() bool { return len(c.records("acme")) == 3 })
+	waitFor(t, "the hold to end", func() bool { return len(s.Status().Holds) == 0 })
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
+	wantLetters(t, k, topic)
+}
+
+func TestAKeyThatWasRotatedIsReadAgainWhenASearchIsRefused(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{APIKey: "rotated"})
+	topic := k.NewTopic(t, 1, nil)
+	o := c.lateSink(t, k, topic, matching)
+	o.Config.Ampersand.APIKeyFile = filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(o.Config.Ampersand.APIKeyFile, []byte("rotated\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.Produce(t, change(topic, "u", 1, 1)) // nothing is written before the search is answered
+	runs(t, o)
+	c.want(t, "acme", "u1@example.com v1")
 }
 
 // only returns the one key of a map.
