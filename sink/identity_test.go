@@ -295,6 +295,32 @@ func TestAConflictThatNamesTheRecordBecomesAnUpdate(t *testing.T) {
 	}
 }
 
+// refuses answers a request with one write that the CRM refuses.
+func refuses(w http.ResponseWriter, err string) bool {
+	_, _ = fmt.Fprintf(w, `{"operationId":"op","successCount":0,"failureCount":1,"results":[{"success":false,"errors":[%s]}]}`, err)
+	return true
+}
+
+func TestAConflictWithARecordThatIsGoneIsNotFollowedForEver(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(n int, c call, w http.ResponseWriter) bool {
+		switch {
+		case n > 20:
+			return false
+		case c.Type == "create":
+			return refuses(w, `{"category":"CONFLICT","message":"Contact already exists. Existing ID: 7"}`)
+		}
+		return refuses(w, `{"category":"OBJECT_NOT_FOUND","message":"gone"}`)
+	}
+	topic := k.NewTopic(t, 1, nil)
+	k.Produce(t, change(topic, "c", 1, 1))
+	cfg := late(configure(t, k.Brokers(), "g", topic, a.URL, ""), func(r *config.Route) { r.OnConflict, r.OnGone = config.ConflictUpdate, config.GoneRecreate })
+	runs(t, sink.Options{Config: cfg, Log: testLog(t), UntilEnd: true})
+	wantSaid(t, a, "create v1", "update v1 7", "create v1")
+	wantLetters(t, k, topic, "CONFLICT")
+}
+
 func TestARecordThatIsGone(t *testing.T) {
 	t.Parallel()
 	for on, want := range map[config.OnGone]struct {

@@ -73,7 +73,7 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
 		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
 		return batching.Anew, model.Fate{}
-	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone:
+	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone && !slices.Contains(n.Stale, o.ExistingID):
 		n.Found = o.ExistingID
 		return batching.Anew, model.Fate{}
 	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):
