@@ -471,12 +471,24 @@ func TestARowWhoseSearchTheCRMDoesNotUnderstandDoesNotStopTheOthers(t *testing.T
 	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
 	topic := k.NewTopic(t, 1, nil)
 	c.fault(t, sandbox.Fault{Type: "search", Field: "email", Value: "u1@example.com", Do: sandbox.DoStatus, Status: 400, Message: "MALFORMED_QUERY: unexpected token: '@'"})
-	for id := 1; id <= 6; id++ {
+	o := c.lateSink(t, k, topic, matching)
+	o.UntilEnd = false
+	s := start(t, o)
+	k.Produce(t, change(topic, "u", 1, 1))
+	waitFor(t, "the row to wait, as long as it can be so for every row", func() bool {
+		holds := s.Status().Holds
+		return len(holds) == 1 && holds[0].Kind == "search" && holds[0].Probes > 5
+	})
+	for id := 2; id <= 6; id++ {
 		k.Produce(t, change(topic, "u", id, 1))
 	}
-	runs(t, c.lateSink(t, k, topic, matching))
-	c.want(t, "acme", "u2@example.com v1", "u3@example.com v1", "u4@example.com v1", "u5@example.com v1", "u6@example.com v1")
-	wantLetters(t, k, topic, "MALFORMED_QUERY")
+	waitFor(t, "each row", func() bool { return len(c.records("acme")) == 5 && s.Status().Totals.DeadLettered["MALFORMED_QUERY"] == 1 })
+	if holds := s.Status().Holds; len(holds) != 0 {
+		t.Errorf("it is still shown as held: %+v", holds)
+	}
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestASearchThatIsRefusedForEveryRowWaitsUntilThatIsMended(t *testing.T) {

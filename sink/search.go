@@ -57,9 +57,8 @@ const (
 	// searchWorkers is how many searches of a tenant are under way at once: a few hide the
 	// time that each takes, and the rate bounds them.
 	searchWorkers = 4
-	// turnsDown is from how many such refusals on a row is refused: what a CRM does not understand now
-	// and then can be its own bad luck.
-	turnsDown = 3
+	// turnsDown is from how many such refusals on a row is refused.
+	turnsDown = 2
 	// maxQueues bounds the tenants whose rate is remembered while they search for nothing.
 	maxQueues = 4096
 )
