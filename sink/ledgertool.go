@@ -45,7 +45,7 @@ func (s *snapshot) Append(records []model.Record, done func([]int64)) {
 
 // Follow implements ledger.Log.
 func (s *snapshot) Follow(ctx context.Context, apply func(*model.Record)) {
-	s.err = s.ReadToEnd(ctx, apply)
+	s.err = s.ReadToEnd(ctx, apply, nil)
 }
 
 // OpenLedgerTool reads the ledger. Nothing is written to it.
@@ -60,7 +60,7 @@ func OpenLedgerTool(ctx context.Context, o LedgerToolOptions) (*LedgerTool, erro
 	}
 	fault := make(chan error, 1)
 	topic, err := kafka.OpenCompacted(ctx, kafka.CompactedOptions{
-		Config: o.Config.Kafka, Topic: ledgerTopic(o.Config), Create: create, Dial: o.Dial, Log: o.Log,
+		Config: o.Config.Kafka, Topic: ledgerTopic(o.Config), Create: create, Once: true, Dial: o.Dial, Log: o.Log,
 		Fault: func(err error) {
 			select {
 			case fault <- err:
