@@ -66,20 +66,23 @@ func TestImportedIDsAreSeenByMembersThatRun(t *testing.T) {
 	t.Parallel()
 	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
 	topic := k.NewTopic(t, 1, nil)
-	ids := c.seed(t, "acme", map[string]any{"email": "u2@example.com", "version": "0"})
+	ids := c.seed(t, "globex", map[string]any{"email": "u2@example.com", "version": "0"})
 	o := c.lateSink(t, k, topic)
 	o.UntilEnd = false
 	s := start(t, o)
 	k.Produce(t, change(topic, "c", 1, 1))
-	waitFor(t, "the first row", func() bool { return len(c.records("acme")) == 2 })
-	importing(t, o, imported(t, o, 2, ids[0]))
+	waitFor(t, "the first row", func() bool { return len(c.records("acme")) == 1 })
+	row := imported(t, o, 2, ids[0])
+	row.Group = "globex"
+	importing(t, o, row)
 	waitFor(t, "the member to know it", func() bool { return s.Status().Identity.Ledger.Rows == 2 })
-	k.Produce(t, change(topic, "u", 2, 5))
-	waitFor(t, "the second row", func() bool { return c.records("acme")[ids[0]] == "u2@example.com v5" })
+	k.Produce(t, event(topic, "u", 2, `{"id":2,"tenant":"globex","email":"u2@example.com","name":"N","version":5}`))
+	waitFor(t, "the second row", func() bool { return c.records("globex")[ids[0]] == "u2@example.com v5" })
 	if err := s.drain(); err != nil {
 		t.Fatal(err)
 	}
-	c.want(t, "acme", "u1@example.com v1", "u2@example.com v5")
+	c.want(t, "acme", "u1@example.com v1")
+	c.want(t, "globex", "u2@example.com v5")
 	wantLetters(t, k, topic)
 }
 
@@ -182,7 +185,7 @@ func TestLookingIntoTheLedgerWritesNothing(t *testing.T) {
 	topic := k.NewTopic(t, 1, nil)
 	o := c.lateSink(t, k, topic)
 	// With an announcement that is open, and one of which all is known.
-	open := announced(t, k, o, 7, 8)
+	open := announced(t, o, 7, 8)
 	k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 1, 2), change(topic, "c", 2, 1), change(topic, "d", 2, 0))
 	runs(t, o)
 	ends, there := fmt.Sprint(k.EndOffsets(t, "g.ledger")), k.HasTopic(t, "g.ledger.dead")
@@ -209,7 +212,7 @@ func TestLookingIntoTheLedgerWritesNothing(t *testing.T) {
 
 // announced leaves creates of rows behind whose process died before any of them was
 // answered. It returns how many.
-func announced(t *testing.T, k *kafkatest.Fake, o sink.Options, ids ...int) int {
+func announced(t *testing.T, o sink.Options, ids ...int) int {
 	t.Helper()
 	topic, err := kafka.OpenCompacted(t.Context(), kafka.CompactedOptions{
 		Config: o.Config.Kafka, Topic: "g.ledger", Create: kafka.CreateAlways, Log: testLog(t), Fault: func(err error) { t.Error(err) },
@@ -237,7 +240,7 @@ func TestAnExportKeepsWhatIsInDoubt(t *testing.T) {
 	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
 	topic := k.NewTopic(t, 1, nil)
 	o := c.lateSink(t, k, topic)
-	announced(t, k, o, 5, 3, 9)
+	announced(t, o, 5, 3, 9)
 	importing(t, o, imported(t, o, 4, "x"))
 	var rows []sink.LedgerRow
 	tool(t, o, sink.MissingRefused).Export(func(r sink.LedgerRow) bool { rows = append(rows, r); return true })

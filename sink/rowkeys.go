@@ -48,8 +48,7 @@ func (k *RowKeys) Routes() (names []string) {
 // empty where the route takes one topic, or names an identity space.
 func (k *RowKeys) Of(route, topic string, recordKey []byte) (ledger.RowKey, error) {
 	space, key, err := k.mapper.SourceKey(route, topic, recordKey)
-	var why *model.Reason
-	if errors.As(err, &why) {
+	if _, refused := errors.AsType[*model.Reason](err); refused {
 		i := slices.IndexFunc(k.config.Routes, func(r config.Route) bool { return r.Name == route })
 		if fields := k.config.Routes[i].Key; len(fields) > 0 {
 			err = fmt.Errorf(`%w (a key of route %s is {"%s": ...})`, err, route, strings.Join(fields, `": ..., "`))

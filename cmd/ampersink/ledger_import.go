@@ -58,8 +58,7 @@ func (a *app) runImport(ctx context.Context, f *importFlags, path string) error 
 	// The whole file is read before the topic is made: an empty ledger is not to be the
 	// outcome of a wrong one.
 	rows, err := a.readRows(path, l, f)
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
 		err = cause.Err // which says the path too
 	}
 	if err != nil {
