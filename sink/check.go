@@ -14,7 +14,7 @@ import (
 )
 
 // Check looks whether what the configuration names can be reached and used:
-// brokers, group, topics, the schema registry, the API and its key. Nothing is written and no group is
+// brokers, group, topics, the ledger, the schema registry, the API and its key. Nothing is written and no group is
 // joined.
 func (s *Sink) Check(ctx context.Context) []kafka.Finding {
 	findings := kafka.Check(ctx, s.kafkaOptions(), s.letterTopic, s.config.DeadLetter.Create)

@@ -547,20 +547,7 @@ func TestALedgerThatIsGoneStopsAGroupThatHasOffsets(t *testing.T) {
 	k.DeleteTopic(t, "g.ledger")
 	endsWith(t, start(t, o), "g.ledger", "ampersink ledger import", "created a second time")
 	// The way out.
-	tool, err := sink.OpenLedgerTool(t.Context(), sink.LedgerToolOptions{Options: o, Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := tool.Key("customers", "", []byte(`{"id":1}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	row := sink.LedgerRow{RowKey: key}
-	row.ID, row.Group = only(c.records("acme")), "acme"
-	if done, err := tool.Import(t.Context(), []sink.LedgerRow{row}, false); err != nil || done.Added != 1 {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	tool.Close()
+	importing(t, o, imported(t, o, 1, only(c.records("acme"))))
 	k.Produce(t, change(topic, "u", 1, 2))
 	runs(t, o)
 	c.want(t, "acme", "u1@example.com v2")

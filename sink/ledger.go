@@ -37,14 +37,16 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	if err != nil {
 		return nil, err
 	}
+	log := &acknowledging{Log: topic, topic: ledgerTopic(s.config), log: s.log}
 	l := ledger.New(ledger.Options{
-		Log: topic, Writer: rand.New(s.options.Rand).Uint64(), Changed: s.identity.ledgerChanged, Logger: s.log,
+		Log: log, Writer: rand.New(s.options.Rand).Uint64(), Changed: s.identity.ledgerChanged, Logger: s.log,
 	})
 	follow, stop := context.WithCancel(work)
 	var following sync.WaitGroup
 	following.Go(func() { l.Follow(follow) })
 	end = func(ctx context.Context) {
 		topic.Flush(ctx)
+		log.stop()
 		stop()
 		following.Wait()
 		topic.Close()
@@ -58,7 +60,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Msg("the ledger is read")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.identity.open(l)
+	s.identity.open(l, log)
 	return end, nil
 }
 

@@ -127,6 +127,10 @@ func newGauges(s *Sink) *gauges {
 		"assigned_partitions":    "Partitions assigned to this member.",
 		"awaiting_partitions":    "Partitions whose next record needs a schema that is not known yet.",
 		"ready":                  "1 when /readyz says ready.",
+		"ledger_rows":            "Rows of which the ledger knows something.",
+		"ledger_bytes":           "Bytes of memory that these rows take.",
+		"ledger_open_intents":    "Creates that were announced and of which it is not known what became of them.",
+		"awaiting_writes":        "Writes that wait for another row, or for a doubt to end.",
 	} {
 		g.descs[name] = prometheus.NewDesc("ampersink_"+name, help, nil, nil)
 	}
@@ -169,14 +173,20 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		ready = 1
 	}
 	gauge("ready", ready)
+	if n := st.Identity; n != nil {
+		gauge("ledger_rows", float64(n.Ledger.Rows))
+		gauge("ledger_bytes", float64(n.Ledger.Bytes))
+		gauge("ledger_open_intents", float64(n.Ledger.Intents))
+		gauge("awaiting_writes", float64(n.Awaiting))
+	}
 	held := map[string]int{}
 	for _, h := range st.Holds {
 		if h.Held {
 			held[h.Kind]++
 		}
 	}
-	for _, kind := range []model.ScopeKind{model.ScopeAPI, model.ScopeIntegration, model.ScopeDestination} {
-		gauge("holds", float64(held[kind.String()]), kind.String())
+	for _, kind := range []string{model.ScopeAPI.String(), model.ScopeIntegration.String(), model.ScopeDestination.String(), holdOfSearch} {
+		gauge("holds", float64(held[kind]), kind)
 	}
 	for _, c := range g.sink.mapper.Absent() {
 		for why, n := range map[string]uint64{

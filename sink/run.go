@@ -173,6 +173,9 @@ func Reading(c *config.Config) kafka.Options {
 
 func (s *Sink) kafkaOptions() kafka.Options {
 	o := Reading(s.config)
+	if needsLedger(s.config.Routes) {
+		o.Memory = ledgerTopic(s.config)
+	}
 	o.FetchAhead = s.memory.fetchAhead()
 	o.Dial, o.Log, o.Group, o.Fault = s.options.Dial, s.log, assignments{s}, s.fault.set
 	return o

@@ -46,6 +46,9 @@ type searchQueue struct {
 // time before, and how many there were at the last of them.
 type turnedDown struct{ times, answered int }
 
+// holdOfSearch is the kind of a hold of searches.
+const holdOfSearch = "search"
+
 // searchFault is why searches are not answered.
 type searchFault struct {
 	since, next   time.Time
@@ -337,7 +340,7 @@ func (x *searches) status(st *Status) (searching int) {
 		searching += len(q.entries)
 		if f := q.failing; f != nil {
 			st.Holds = append(st.Holds, HoldStatus{
-				Scope: q.scope.String(), Kind: "search", Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
+				Scope: q.scope.String(), Kind: holdOfSearch, Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
 				Since: f.since, Code: f.code, Reason: f.message, Probes: f.tries, NextTry: f.next,
 			})
 		}

@@ -84,8 +84,9 @@ type MemoryStatus struct {
 type IdentityStatus struct {
 	Ledger   ledger.Stats `json:"ledger"`
 	Topic    string       `json:"topic"`
-	Awaiting int          `json:"awaiting"` // writes that wait for another row, or for a doubt to end
-	// Reasons says of the first of them what they wait for, and since when.
+	Stalled  time.Time    `json:"stalled_since,omitzero"` // since when the topic acknowledges nothing
+	Awaiting int          `json:"awaiting"`               // writes that wait for another row, or for a doubt to end
+	// Reasons says of those that wait the longest what they wait for, and since when.
 	Reasons   []string `json:"reasons,omitempty"`
 	Searching int      `json:"searching"` // writes in the queues of searches
 	Writing   int      `json:"writing"`   // writes whose fate waits for the ledger's acknowledgement
@@ -145,6 +146,9 @@ func (s *Sink) unready(st *Status) (why []string) {
 	}
 	if r := st.Registry; r != nil && r.State == registryHeld {
 		why = append(why, fmt.Sprintf("%d partitions wait for the schema registry since %s: %s: %s", r.Partitions, r.Since.Format(time.RFC3339), r.Code, r.Reason))
+	}
+	if n := st.Identity; n != nil && !n.Stalled.IsZero() {
+		why = append(why, fmt.Sprintf("the ledger topic %s has acknowledged nothing since %s: creates wait, and so do offsets", n.Topic, n.Stalled.Format(time.RFC3339)))
 	}
 	held := 0
 	s.sched.Lanes(func(l batching.LaneStatus) {

@@ -53,6 +53,17 @@ func TestReadmesFirstConfigurationRunsAndHasTwentyLinesAtMost(t *testing.T) {
 	}
 }
 
+func TestTheConfigurationOfTheIdentityPageRuns(t *testing.T) {
+	t.Parallel()
+	blocks := yamlBlocks(document(t, "docs/identity.md"))
+	if len(blocks) != 1 {
+		t.Fatalf("the page shows %d configurations", len(blocks))
+	}
+	if _, err := Parse("docs/identity.md", []byte(blocks[0]), exampleEnv, noFiles); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConfigurationsInTheRepositoryRun(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"deploy/ampersink.yaml", "deploy/kubernetes/config.yaml"} {

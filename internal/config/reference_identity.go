@@ -53,7 +53,7 @@ func choiceRows() []row {
 			what: "What happens when the record of an update is gone from the CRM: recreate creates it anew, ignore skips the row, counted under this rule.",
 			why:  "Somebody deleted it in the CRM, and only a person can say whether it should come back."},
 		{path: "routes[].on_group_change", form: formWord, fallback: "dead_letter", words: texts([]OnGroupChange{GroupChangeDeadLetter, GroupChangeMove}),
-			what: "What happens when a row changes its group: move writes it into the new group's CRM, and deletes it in the old one's where on_delete deletes.",
+			what: "What happens when a row changes its group: move writes it into the new group's CRM, and deletes it in the old one's where on_delete deletes; it goes with on_update: upsert, as the row is created there.",
 			why:  "One customer's data goes into another's CRM, which is a mistake in the source more often than a wish."},
 		{path: "routes[].on_missing_parent", form: formWord, fallback: "wait", words: texts([]OnMissingParent{MissingParentWait, MissingParentOmit, MissingParentDeadLetter}),
 			what: "What happens to a row whose id_of finds no id yet: wait keeps it back until the other row is written, omit writes it without the field or the association.",

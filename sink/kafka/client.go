@@ -54,6 +54,9 @@ type Options struct {
 	Required []string // of Topics, those that must be there
 	Patterns []string
 	Ours     []string
+	// Memory is the compacted topic that remembers for the group; empty: there is none. Only
+	// Check asks for it.
+	Memory string
 	// FetchAhead bounds what the client has fetched and not handed out, in
 	// unpacked bytes.
 	FetchAhead int64

@@ -198,6 +198,26 @@ func (l *Ledger) Put(entries []Entry, done func()) {
 	})
 }
 
+// Import puts rows that a person says, each in the place of what is known of it, whoever owns
+// it: its owner's next record takes the place of that. A create of the row that is still in
+// doubt is over with it.
+func (l *Ledger) Import(entries []Entry, done func()) {
+	l.mu.Lock()
+	for i := range entries {
+		e := &entries[i]
+		key := l.key(e.RowKey)
+		var old Row
+		if l.rows.get(key, &old) {
+			e.Epoch = old.Epoch
+		}
+		if n := l.intents[key]; n != nil {
+			e.Source, e.Offset, e.Epoch = n.source, n.offset, max(e.Epoch, n.epoch)
+		}
+	}
+	l.mu.Unlock()
+	l.Put(entries, done)
+}
+
 // put applies an entry and appends its records. Those of one row go to one partition,
 // and so stay in their order.
 func (l *Ledger) put(records []model.Record, e *Entry) []model.Record {
