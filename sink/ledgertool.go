@@ -37,7 +37,7 @@ type snapshot struct {
 }
 
 // Append implements ledger.Log.
-func (s *snapshot) Append(records []model.Record, done func([]int64)) {
+func (s *snapshot) Append(records []model.Record, done func(int64)) {
 	if s.writes {
 		s.Compacted.Append(records, done)
 	}
@@ -173,7 +173,7 @@ func (t *LedgerTool) importSome(ctx context.Context, rows []LedgerRow, overwrite
 		return nil
 	}
 	acknowledged := make(chan struct{})
-	t.ledger.Put(put, func() { close(acknowledged) })
+	t.ledger.Put(put, nil, func() { close(acknowledged) })
 	select {
 	case <-acknowledged:
 		return nil

@@ -147,7 +147,7 @@ func (s *Sink) drain(work context.Context) {
 	s.mu.Unlock()
 	s.cancelRequest(errStopped)
 	s.requests.Wait()
-	if !s.await(deadline, func() bool { return s.letters.empty() && len(s.identity.writing) == 0 }) {
+	if !s.await(deadline, func() bool { return s.letters.empty() && !s.identity.anyWriting(everything) }) {
 		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
 	}
 	s.commits.final(deadline)

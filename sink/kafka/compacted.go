@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -214,44 +214,38 @@ func checkCompacted(ctx context.Context, admin *kadm.Client, topic string) error
 // Partitions returns how many partitions the topic has.
 func (l *Compacted) Partitions() int { return l.partitions }
 
-// Append appends records, each to its own partition, and calls done with their offsets once
-// all are acknowledged. done must not block. It is not called when the topic was closed
+// Append appends records, each to its own partition, and calls done with the offset of the first
+// once all are acknowledged. done must not block. It is not called when the topic was closed
 // before, or when a record could not be written, which is a Fault.
-func (l *Compacted) Append(records []model.Record, done func(offsets []int64)) {
-	a := &appending{log: l, left: len(records), offsets: make([]int64, len(records)), done: done}
+func (l *Compacted) Append(records []model.Record, done func(first int64)) {
+	a := &appending{log: l, records: make([]kgo.Record, len(records)), done: done}
+	a.left.Store(int64(len(records)))
+	answered := a.answered
 	for i := range records {
-		r := &records[i]
-		k := &kgo.Record{Topic: l.options.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value}
+		r, k := &records[i], &a.records[i]
+		k.Topic, k.Partition, k.Key, k.Value = l.options.Topic, r.Partition, r.Key, r.Value
 		for _, h := range r.Headers {
 			k.Headers = append(k.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
-		l.kgo.Produce(context.Background(), k, func(k *kgo.Record, err error) { a.answered(i, k.Offset, err) })
+		l.kgo.Produce(context.Background(), k, answered)
 	}
 }
 
 // appending is records on their way.
 type appending struct {
 	log     *Compacted
-	done    func([]int64)
-	offsets []int64
-
-	mu     sync.Mutex
-	left   int
-	failed bool
+	records []kgo.Record
+	done    func(first int64)
+	left    atomic.Int64
+	failed  atomic.Bool
 }
 
-func (a *appending) answered(i int, offset int64, err error) {
-	a.mu.Lock()
-	a.offsets[i] = offset
-	a.left--
-	failed := a.failed
-	a.failed = a.failed || err != nil
-	last := a.left == 0 && !a.failed
-	a.mu.Unlock()
-	switch {
-	case last:
-		a.done(a.offsets)
-	case err != nil && !failed && !errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, context.Canceled):
+func (a *appending) answered(_ *kgo.Record, err error) {
+	first := err != nil && !a.failed.Swap(true)
+	switch last := a.left.Add(-1) == 0; {
+	case last && !a.failed.Load():
+		a.done(a.records[0].Offset)
+	case first && !errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, context.Canceled):
 		a.log.options.Fault(explain(err, "writing to topic "+a.log.options.Topic))
 	}
 }

@@ -56,7 +56,7 @@ func known(id string, offset, epoch int64) Row {
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{rk(key), r}}, func() { close(done) })
+	m.Put([]Entry{{rk(key), r}}, nil, func() { close(done) })
 	<-done
 }
 
@@ -163,8 +163,8 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 			next.wantOpen(k, true)
 		}
 		a.set("written", known("7", 10, a.epoch))
-		announced.Over(rk("written"))
-		announced.Over(rk("refused"))
+		a.Over(announced.Create(0))
+		a.Over(announced.Create(1))
 		next.wantOpen("written", false)
 		a.wantOpen("refused", false)
 		// Only its owner knows of the refused one, until the announcement ends.
@@ -203,8 +203,8 @@ func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
 		log := newMemoryLog(2)
 		a := join(t, log, 1)
 		announced := announce(t, a, "x", "y")
-		announced.Over(rk("x"))
-		announced.Over(rk("y"))
+		a.Over(announced.Create(0))
+		a.Over(announced.Create(1))
 		synctest.Wait()
 		log.compact()
 		for _, records := range log.parts {
@@ -240,7 +240,7 @@ func TestANewCreateOfTheNewOwnerTakesThePlaceOfAnOpenOne(t *testing.T) {
 		announce(t, old, "k")
 		owner.wantOpen("k", true)
 		again := announce(t, owner, "k") // it was found not to have been applied
-		again.Over(rk("k"))
+		owner.Over(again.Create(0))
 		owner.wantOpen("k", false)
 		old.wantOpen("k", false)
 		log.compact()

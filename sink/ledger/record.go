@@ -2,8 +2,8 @@ package ledger
 
 import (
 	"encoding/binary"
-	"hash/fnv"
 	"time"
+	"unsafe"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -59,11 +59,12 @@ type Intent struct {
 
 // The records of the topic. Keys begin with the version and the kind:
 //
-//	row:          'r' integration object space epoch, then the source key -> state group id topic partition offset
-//	announcement: 'a' writer number -> epoch, time, then its intents
+//	row:          'r' integration object space epoch, then the source key -> state writer group id topic partition offset
+//	announcement: 'a' writer number -> time, how many, then its intents
 //	mark:         'm' writer -> number
 //
-// Texts are a length and the bytes, numbers are uvarints. A null value ends a row or an announcement.
+// Texts are a length and the bytes, numbers are uvarints; the writer of a row has 8 bytes. A null
+// value ends a row or an announcement.
 const (
 	version  = 1
 	kindRow  = 'r'
@@ -71,37 +72,65 @@ const (
 	kindMark = 'm'
 )
 
-// writerHeader says which process wrote a record: it knows its own already.
+// writerHeader says which process ended a row: it knows its own already, and a null value has no
+// room for that.
 const writerHeader = "w"
+
+const (
+	writerBytes = 8
+	// leastIntent is what an intent takes at least: five lengths of texts and five numbers.
+	leastIntent = 10
+)
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// rowKey is the key of a row's record.
-func rowKey(k RowKey, epoch int64) []byte {
-	b := append(make([]byte, 0, 16+len(k.Space.Integration)+len(k.Space.Object)+len(k.Space.Name)+len(k.Key)), version, kindRow)
-	b = appendText(appendText(appendText(b, k.Space.Integration), k.Space.Object), k.Space.Name)
+// recordBytes is what a row's record takes at most.
+func recordBytes(k RowKey, r *Row) int {
+	const numbers = 2 + 1 + writerBytes + 9*binary.MaxVarintLen64
+	return numbers + len(k.Space.Integration) + len(k.Space.Object) + len(k.Space.Name) + len(k.Key) + len(r.Group) + len(r.ID) + len(r.Source.Topic)
+}
+
+// appendRowKey appends the key of a row's record.
+func appendRowKey(b []byte, k RowKey, epoch int64) []byte {
+	b = appendSpace(append(b, version, kindRow), &k.Space)
 	b = binary.AppendUvarint(b, uint64(epoch))
 	return append(b, k.Key...)
 }
 
-func rowValue(r *Row) []byte {
-	b := append(make([]byte, 0, 24+len(r.Group)+len(r.ID)+len(r.Source.Topic)), byte(r.State))
+func appendSpace(b []byte, s *model.Space) []byte {
+	return appendText(appendText(appendText(b, s.Integration), s.Object), s.Name)
+}
+
+func appendRowValue(b []byte, r *Row, writer uint64) []byte {
+	b = binary.LittleEndian.AppendUint64(append(b, byte(r.State)), writer)
 	b = appendText(appendText(appendText(b, r.Group), r.ID), r.Source.Topic)
 	b = binary.AppendUvarint(b, uint64(r.Source.Partition))
 	return binary.AppendUvarint(b, uint64(r.Offset))
 }
 
-// partitionOf spreads rows over the partitions of the topic. The hash is our own, so that
-// it stays the same whatever the client does.
-func partitionOf(k RowKey, partitions int) int32 {
-	h := fnv.New32a()
-	for _, s := range []string{k.Space.Integration, k.Space.Object, k.Space.Name, k.Key} {
-		_, _ = h.Write([]byte(s))
-		_, _ = h.Write([]byte{0})
+// wroteRow reports whether a row's record is a process's own.
+func wroteRow(r *model.Record, writer uint64) bool {
+	if r.Value != nil {
+		return len(r.Value) > writerBytes && binary.LittleEndian.Uint64(r.Value[1:]) == writer
 	}
-	return int32(h.Sum32() % uint32(partitions))
+	w, ok := r.Header(writerHeader)
+	return ok && len(w) == writerBytes && binary.LittleEndian.Uint64(w) == writer
+}
+
+// partitionOf spreads rows over the partitions of the topic. The hash (FNV-1a) is our own, so
+// that it stays the same whatever the client does.
+func partitionOf(k RowKey, partitions int) int32 {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for _, s := range [...]string{k.Space.Integration, k.Space.Object, k.Space.Name, k.Key} {
+		for i := range len(s) {
+			h = (h ^ uint32(s[i])) * prime
+		}
+		h *= prime // as a byte of zero
+	}
+	return int32(h % uint32(partitions))
 }
 
 // annID names an announcement.
@@ -113,11 +142,15 @@ func annKey(id annID) []byte {
 }
 
 func annValue(epochs map[model.TopicPartition]int64, intents []Intent, at time.Time) []byte {
-	b := binary.AppendUvarint(nil, uint64(at.UnixMilli()))
+	size := 2 * binary.MaxVarintLen64
+	for i := range intents {
+		size += recordBytes(intents[i].RowKey, &Row{Group: intents[i].Group, Source: intents[i].Source})
+	}
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(at.UnixMilli()))
 	b = binary.AppendUvarint(b, uint64(len(intents)))
 	for i := range intents {
 		n := &intents[i]
-		b = appendText(appendText(appendText(b, n.Space.Integration), n.Space.Object), n.Space.Name)
+		b = appendSpace(b, &n.Space)
 		b = appendText(appendText(appendText(b, n.Key), n.Group), n.Source.Topic)
 		b = binary.AppendUvarint(b, uint64(n.Source.Partition))
 		b = binary.AppendUvarint(b, uint64(n.Offset))
@@ -129,7 +162,8 @@ func annValue(epochs map[model.TopicPartition]int64, intents []Intent, at time.T
 
 func markKey(writer uint64) []byte { return binary.AppendUvarint([]byte{version, kindMark}, writer) }
 
-// reader reads the parts of a record; bad is set when it ends too early.
+// reader reads the parts of a record; bad is set when it ends too early. Its texts are valid as
+// long as the record.
 type reader struct {
 	rest []byte
 	bad  bool
@@ -155,31 +189,33 @@ func (r *reader) number() int64 {
 	return int64(v)
 }
 
-func (r *reader) text() []byte {
-	n := r.uvarint()
+// take takes n bytes off, or none when there are fewer.
+func (r *reader) take(n uint64) []byte {
 	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, nil
 		return nil
 	}
-	text := r.rest[:n]
+	b := r.rest[:n]
 	r.rest = r.rest[n:]
-	return text
+	return b
 }
 
+func (r *reader) text() string { return view(r.take(r.uvarint())) }
+
 func (r *reader) space() model.Space {
-	return model.Space{Integration: string(r.text()), Object: string(r.text()), Name: string(r.text())}
+	return model.Space{Integration: r.text(), Object: r.text(), Name: r.text()}
 }
 
 func (r *reader) source() model.TopicPartition {
-	return model.TopicPartition{Topic: string(r.text()), Partition: int32(r.number())}
+	return model.TopicPartition{Topic: r.text(), Partition: int32(r.number())}
 }
 
-func (r *reader) byte() byte {
-	if len(r.rest) == 0 {
-		r.bad = true
-		return 0
+func (r *reader) state() State {
+	if b := r.take(1); b != nil {
+		return State(b[0])
 	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
+	return Unknown
 }
+
+// view is bytes as text without a copy: valid as long as nobody writes to them.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

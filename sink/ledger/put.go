@@ -1,0 +1,140 @@
+package ledger
+
+import (
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Entry is a row with its key.
+type Entry struct {
+	RowKey
+	Row
+}
+
+// Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
+// answers it at once; done is called when it is acknowledged, and over are announced creates that
+// are over then. Nothing of the entries is kept.
+func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
+	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries))}
+	l.mu.Lock()
+	for i := range entries {
+		out.put(&entries[i])
+	}
+	closing := l.closing
+	l.closing = nil
+	l.unlock()
+	l.log.Append(out.records, func(int64) {
+		l.acknowledged(closing, over)
+		done()
+	})
+}
+
+// put applies an entry and appends its records. Those of one row go to one partition,
+// and so stay in their order.
+func (w *rowRecords) put(e *Entry) {
+	l := w.ledger
+	key := l.key(e.RowKey)
+	row := e.Row
+	if row.State == Unknown && l.listed[key] > 0 {
+		row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
+	}
+	var old Row
+	was := l.rows.glance(key, &old)
+	l.change(key, &row, &old, was, false)
+	w.append(e.RowKey, &row)
+	if was && old.Epoch < row.Epoch {
+		w.append(e.RowKey, &Row{Epoch: old.Epoch})
+	}
+}
+
+// rowRecords are records of rows. Their texts share one allocation, or a few.
+type rowRecords struct {
+	ledger  *Ledger
+	records []model.Record
+	text    []byte
+}
+
+// append appends the record that says what a row is, or, with State Unknown, that the record
+// of this epoch has ended.
+func (w *rowRecords) append(k RowKey, r *Row) {
+	l := w.ledger
+	if cap(w.text)-len(w.text) < recordBytes(k, r) {
+		w.text = make([]byte, 0, recordBytes(k, r)*max(1, cap(w.records)-len(w.records)))
+	}
+	record := model.Record{TopicPartition: model.TopicPartition{Partition: partitionOf(k, len(l.marks))}}
+	from := len(w.text)
+	w.text = appendRowKey(w.text, k, r.Epoch)
+	record.Key = w.text[from:len(w.text):len(w.text)]
+	if r.State == Unknown {
+		record.Headers = l.header
+	} else {
+		from = len(w.text)
+		w.text = appendRowValue(w.text, r, l.options.Writer)
+		record.Value = w.text[from:len(w.text):len(w.text)]
+	}
+	w.records = append(w.records, record)
+}
+
+// rowRecord is one such record.
+func (l *Ledger) rowRecord(k RowKey, r *Row) model.Record {
+	w := rowRecords{ledger: l}
+	w.append(k, r)
+	return w.records[0]
+}
+
+// change works a row in, if it is the rightful one. old is what is there, without its id.
+func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
+	switch {
+	case !was || r.Epoch >= old.Epoch:
+		if r.State == Unknown {
+			l.rows.delete(key)
+		} else {
+			l.rows.put(key, r)
+		}
+	case r.State == Known && (old.State == Exists || old.State == Doubt) && r.Source == old.Source && r.Offset == old.Offset:
+		// The answer that the old owner got after all, to the very create that is in doubt.
+		l.adopt(key, r, old)
+	case r.State != Unknown:
+		l.obsolete(l.rowKeyOf(key), r.Epoch)
+		return
+	default:
+		return
+	}
+	l.closeIntent(key, r, durable)
+	if k, ok := l.watched[key]; ok {
+		delete(l.watched, key)
+		l.changes[k] = struct{}{}
+	}
+}
+
+// adopt takes over what a late record of an old owner knows. The record itself would come
+// back, were the row to be forgotten: the owner puts its own in its place.
+func (l *Ledger) adopt(key string, r, old *Row) {
+	adopted := *r
+	adopted.Epoch = old.Epoch
+	l.rows.put(key, &adopted)
+	if l.epochs[old.Epoch] {
+		k := l.rowKeyOf(key)
+		l.late = append(l.late, l.rowRecord(k, &adopted))
+		l.obsolete(k, r.Epoch)
+	}
+}
+
+// obsolete ends the record of an old owner that came behind the new owner's: compaction
+// keeps both, as their keys differ, and with the new one's end it would count again.
+func (l *Ledger) obsolete(k RowKey, epoch int64) {
+	l.late = append(l.late, l.rowRecord(k, &Row{Epoch: epoch}))
+}
+
+// unlock gives the lock back. Then it tells of watched rows that have changed, and appends
+// what the change has led to.
+func (l *Ledger) unlock() {
+	changed, late := len(l.changes) > 0, l.late
+	l.late = nil
+	l.mu.Unlock()
+	if len(late) > 0 {
+		l.log.Append(late, func(int64) {})
+	}
+	if changed {
+		l.options.Changed()
+	}
+}
