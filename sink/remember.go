@@ -17,20 +17,16 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 	if b.Type != model.Create || d.ledger == nil {
 		return nil
 	}
-	intents := make([]ledger.Intent, 0, len(b.Entries))
-	epochs := make(map[model.TopicPartition]int64)
+	creates := make([]ledger.Creating, 0, len(b.Entries))
 	for i, e := range b.Entries {
-		if w := e.Write; announces(w) {
-			intents = append(intents, ledger.Intent{
-				RowKey: rowOf(w), Group: w.Destination.Group, Source: w.Source.TopicPartition, Offset: w.Source.Offset, Name: w.Name,
-			})
-			epochs[w.Source.TopicPartition] = flights[i].epoch
+		if announces(e.Write) {
+			creates = append(creates, ledger.Creating{Write: e.Write, Epoch: flights[i].epoch})
 		}
 	}
-	if len(intents) == 0 {
+	if len(creates) == 0 {
 		return nil
 	}
-	a, err := d.ledger.Announce(ctx, intents, epochs)
+	a, err := d.ledger.Announce(ctx, creates)
 	if err != nil {
 		return err
 	}

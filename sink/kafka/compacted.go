@@ -62,6 +62,8 @@ type Compacted struct {
 	options    CompactedOptions
 	kgo        *kgo.Client
 	partitions int
+	hurried    atomic.Bool
+	hurry      chan struct{} // Follow goes on at once
 }
 
 const (
@@ -109,7 +111,7 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	l := &Compacted{options: o, kgo: client}
+	l := &Compacted{options: o, kgo: client, hurry: make(chan struct{}, 1)}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	if err := l.ensure(ctx, kadm.NewClient(client)); err != nil {
@@ -250,30 +252,62 @@ func (a *appending) answered(_ *kgo.Record, err error) {
 	}
 }
 
+// Hurry says whether somebody waits for what is read. It does not block.
+func (l *Compacted) Hurry(waits bool) {
+	l.hurried.Store(waits)
+	if waits {
+		select {
+		case l.hurry <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// followPause is how long Follow lets records gather when nobody waits for them: each of our own
+// appends would be answered by a fetch else, which costs as much as the append.
+const followPause = 100 * time.Millisecond
+
 // Follow calls apply for every record of the topic, from its start on, until the context
 // ends. The record is valid until apply returns.
 func (l *Compacted) Follow(ctx context.Context, apply func(*model.Record)) {
-	var scratch model.Record
-	for {
-		fetches := l.kgo.PollFetches(ctx)
-		if ctx.Err() != nil || fetches.IsClientClosed() {
-			return
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for l.poll(ctx, apply) {
+		if l.hurried.Load() {
+			continue
 		}
-		fetches.EachError(func(topic string, partition int32, err error) {
-			switch {
-			case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), Fatal(err):
-				l.options.Fault(explain(err, fmt.Sprintf("reading %s/%d", topic, partition)))
-			default:
-				l.options.Log.Warn().Err(err).Str("topic", topic).Int32("partition", partition).Msg("fetching failed; the client tries again")
-			}
-		})
-		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
-			p := Partition{TopicPartition: model.TopicPartition{Topic: t.Topic, Partition: t.Partition}, records: t.Records}
-			for i := range p.Len() {
-				apply(p.Record(i, &scratch))
-			}
-		})
+		pause.Reset(followPause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.hurry:
+		case <-pause.C:
+		}
 	}
+}
+
+// poll waits for records and calls apply for each. It reports whether there may be more.
+func (l *Compacted) poll(ctx context.Context, apply func(*model.Record)) bool {
+	fetches := l.kgo.PollFetches(ctx)
+	if ctx.Err() != nil || fetches.IsClientClosed() {
+		return false
+	}
+	fetches.EachError(func(topic string, partition int32, err error) {
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), Fatal(err):
+			l.options.Fault(explain(err, fmt.Sprintf("reading %s/%d", topic, partition)))
+		default:
+			l.options.Log.Warn().Err(err).Str("topic", topic).Int32("partition", partition).Msg("fetching failed; the client tries again")
+		}
+	})
+	var scratch model.Record
+	fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+		p := Partition{TopicPartition: model.TopicPartition{Topic: t.Topic, Partition: t.Partition}, records: t.Records}
+		for i := range p.Len() {
+			apply(p.Record(i, &scratch))
+		}
+	})
+	return true
 }
 
 // quietAtEnd is how long a partition may bring nothing before it is taken to be at its end: its
@@ -302,7 +336,7 @@ func (l *Compacted) ReadToEnd(ctx context.Context, apply func(*model.Record)) er
 	if len(left) == 0 {
 		return nil
 	}
-	l.Follow(reading, func(r *model.Record) {
+	work := func(r *model.Record) {
 		quiet.Reset(quietAtEnd)
 		if end, reads := left[r.Partition]; !reads || r.Offset >= end {
 			return
@@ -313,7 +347,9 @@ func (l *Compacted) ReadToEnd(ctx context.Context, apply func(*model.Record)) er
 				stop()
 			}
 		}
-	})
+	}
+	for l.poll(reading, work) { //nolint:revive // until the context ends
+	}
 	return ctx.Err()
 }
 

@@ -18,6 +18,8 @@ type announcement struct {
 	// ours: this process has found out about some of them, and so ends the record when it is the
 	// last one. Whoever announced them may be gone.
 	ours bool
+	// unsaid: some are over of which no row says that.
+	unsaid bool
 }
 
 // intent is a create that may be under way, or may have been applied.
@@ -50,13 +52,22 @@ type Create struct{ intent *intent }
 // Announced reports whether it is one.
 func (c Create) Announced() bool { return c.intent != nil }
 
+// Creating is a create that is about to be sent.
+type Creating struct {
+	*model.Write
+	Epoch int64 // of the owner of its partition
+}
+
+// row is the key of its row.
+func (c *Creating) row() RowKey { return RowKey{*c.Identity.Space, c.Identity.Key} }
+
 // Announce writes down that creates are about to be sent, and returns when that is
-// acknowledged. epochs are those of their partitions.
-func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[model.TopicPartition]int64) (*Announcement, error) {
-	a := &announcement{id: annID{l.options.Writer, l.numbers.Add(1)}, intents: make([]intent, len(intents)), ours: true}
-	value := annValue(epochs, intents, time.Now())
+// acknowledged.
+func (l *Ledger) Announce(ctx context.Context, creates []Creating) (*Announcement, error) {
+	a := &announcement{id: annID{l.options.Writer, l.numbers.Add(1)}, intents: make([]intent, len(creates)), ours: true}
+	value := annValue(creates, time.Now())
 	l.mu.Lock()
-	l.fill(a, intents, epochs)
+	l.fill(a, creates)
 	var replaced []*intent
 	for i := range a.intents {
 		if before := l.open(&a.intents[i]); before != nil {
@@ -66,7 +77,8 @@ func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[mode
 	l.announced[a.id] = a
 	l.mu.Unlock()
 	acknowledged := make(chan struct{})
-	l.log.Append([]model.Record{l.record(l.annPartition(a.id), annKey(a.id), value)}, func(int64) { close(acknowledged) })
+	record := l.record(l.annPartition(a.id), annKey(a.id), value)
+	l.append(append(make([]model.Record, 0, 1+companions), record), func(int64) { close(acknowledged) })
 	select {
 	case <-acknowledged:
 		l.acknowledged(replaced, nil)
@@ -78,20 +90,16 @@ func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[mode
 }
 
 // fill makes the intents of an announcement. Their keys share one allocation. The lock is held.
-func (l *Ledger) fill(a *announcement, intents []Intent, epochs map[model.TopicPartition]int64) {
+func (l *Ledger) fill(a *announcement, creates []Creating) {
 	var text strings.Builder
-	ends := make([]int, len(intents))
-	for i := range intents {
-		text.WriteString(l.key(intents[i].RowKey))
-		ends[i] = text.Len()
-	}
-	from := 0
-	for i := range intents {
-		n := &intents[i]
+	text.Grow(len(creates) * (len(creates[0].Identity.Key) + 8))
+	for i := range creates {
+		c, from := &creates[i], text.Len()
+		text.WriteString(l.key(c.row()))
 		a.intents[i] = intent{
-			of: a, key: text.String()[from:ends[i]], source: n.Source, offset: n.Offset, name: n.Name, group: n.Group, epoch: epochs[n.Source],
+			of: a, key: text.String()[from:], source: c.Source.TopicPartition, offset: c.Source.Offset, name: c.Name,
+			group: c.Destination.Group, epoch: c.Epoch,
 		}
-		from = ends[i]
 	}
 }
 
@@ -123,6 +131,7 @@ func (l *Ledger) open(n *intent) (replaced *intent) {
 // applied.
 func (l *Ledger) Over(c Create) {
 	l.mu.Lock()
+	c.intent.of.unsaid = true
 	l.over(c.intent)
 	l.unlock()
 }
@@ -165,7 +174,7 @@ func (l *Ledger) CloseSettled(p model.TopicPartition, epoch int64, settled func(
 			continue
 		}
 		delete(l.intents, key)
-		n.of.ours = true
+		n.of.ours, n.of.unsaid = true, true
 		l.absent(key, epoch)
 		l.close(n)
 	}
@@ -215,13 +224,18 @@ func (l *Ledger) endIfOver(a *announcement) {
 		return
 	}
 	l.drop(a)
-	l.late = append(l.late, l.record(l.annPartition(a.id), annKey(a.id), nil))
+	end := l.record(l.annPartition(a.id), annKey(a.id), nil)
+	if a.unsaid {
+		l.late = append(l.late, end)
+	} else {
+		l.ends = append(l.ends, end)
+	}
 }
 
 // withdraw takes an announcement back of which nothing was sent.
 func (l *Ledger) withdraw(a *announcement) {
 	l.mu.Lock()
-	a.open = 0
+	a.open, a.unsaid = 0, true
 	for i := range a.intents {
 		n := &a.intents[i]
 		n.open = false

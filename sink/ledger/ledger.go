@@ -22,6 +22,9 @@ type Log interface {
 	Append(records []model.Record, done func(first int64))
 	// Follow calls apply for every record from the start on, until the context ends.
 	Follow(ctx context.Context, apply func(*model.Record))
+	// Hurry says whether somebody waits for what is read. While nobody does, records may come a
+	// little later and many together, which is cheaper.
+	Hurry(waits bool)
 }
 
 // Options is what a Ledger is made of.
@@ -56,8 +59,12 @@ type Ledger struct {
 	changes   map[RowKey]struct{} // watched rows that have changed
 	marks     []uint64            // by partition: the last one of ours that was read
 	marked    chan struct{}       // closed and replaced when one is read
+	barriers  int                 // how many wait
+	hurried   bool                // as the log was told
 	epochs    map[int64]bool      // our own
 	late      []model.Record      // to be appended: what late records of old owners ask for
+	ends      []model.Record      // to be appended with others: of announcements, which rows say to be over
+	ending    bool                // Flush is due
 	unread    map[string]uint64   // records of another form, by what is wrong
 }
 
@@ -93,7 +100,9 @@ func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 		records[i] = l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n))
 	}
 	acknowledged := make(chan int64, 1)
-	l.log.Append(records, func(first int64) { acknowledged <- first + 1 })
+	l.waits(1)
+	defer l.waits(-1)
+	l.append(records, func(first int64) { acknowledged <- first + 1 })
 	select {
 	case <-ctx.Done():
 		return 0, fmt.Errorf("the ledger topic does not take a mark: %w", context.Cause(ctx))
@@ -112,6 +121,22 @@ func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 			return 0, fmt.Errorf("the ledger topic was not read up to its end: %w", context.Cause(ctx))
 		case <-marked:
 		}
+	}
+}
+
+// waits counts the barriers that wait.
+func (l *Ledger) waits(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.barriers += n
+	l.pace()
+}
+
+// pace tells the log whether somebody waits for what is read. The lock is held.
+func (l *Ledger) pace() {
+	if waits := l.barriers > 0 || len(l.watched) > 0; waits != l.hurried {
+		l.hurried = waits
+		l.log.Hurry(waits)
 	}
 }
 
@@ -163,6 +188,7 @@ func (l *Ledger) Watch(k RowKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watched[strings.Clone(l.key(k))] = k
+	l.pace()
 }
 
 // Changes returns the watched rows that have changed since the last call.

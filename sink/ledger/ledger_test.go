@@ -139,13 +139,21 @@ func TestALateRecordOfAnOldOwnerDoesNotEraseTheNewOwners(t *testing.T) {
 	})
 }
 
+// creating are creates of rows, from an offset on.
+func creating(epoch, offset int64, keys ...string) (creates []Creating) {
+	for i, k := range keys {
+		w := &model.Write{
+			Name: 1, Source: &model.Kept{TopicPartition: testSource, Offset: offset + int64(i)},
+			Identity: &model.Identity{Space: &testSpace, Key: k},
+		}
+		creates = append(creates, Creating{w, epoch})
+	}
+	return creates
+}
+
 func announce(t *testing.T, m *member, keys ...string) *Announcement {
 	t.Helper()
-	var intents []Intent
-	for i, k := range keys {
-		intents = append(intents, Intent{RowKey: rk(k), Source: testSource, Offset: int64(10 + i), Name: 1})
-	}
-	a, err := m.Announce(t.Context(), intents, map[model.TopicPartition]int64{testSource: m.epoch})
+	a, err := m.Announce(t.Context(), creating(m.epoch, 10, keys...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +232,7 @@ func TestAnAnnouncementThatIsNotAcknowledgedIsWithdrawn(t *testing.T) {
 		log.hold(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := a.Announce(ctx, []Intent{{RowKey: rk("k"), Source: testSource, Offset: 1}}, nil); err == nil {
+		if _, err := a.Announce(ctx, creating(0, 1, "k")); err == nil {
 			t.Fatal("it was announced although nothing acknowledged it")
 		}
 		log.hold(false)

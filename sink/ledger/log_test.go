@@ -80,6 +80,8 @@ func (m *memoryLog) compact() {
 	}
 }
 
+func (m *memoryLog) Hurry(bool) {}
+
 func (m *memoryLog) Follow(ctx context.Context, apply func(*model.Record)) {
 	at := make([]int, len(m.parts))
 	for {

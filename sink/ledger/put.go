@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"time"
+
 	"github.com/ampersink/ampersink/internal/model"
 )
 
@@ -14,7 +16,7 @@ type Entry struct {
 // answers it at once; done is called when it is acknowledged, and over are announced creates that
 // are over then. Nothing of the entries is kept.
 func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
-	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries))}
+	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries)+companions)}
 	l.mu.Lock()
 	for i := range entries {
 		out.put(&entries[i])
@@ -22,7 +24,7 @@ func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
 	closing := l.closing
 	l.closing = nil
 	l.unlock()
-	l.log.Append(out.records, func(int64) {
+	l.append(out.records, func(int64) {
 		l.acknowledged(closing, over)
 		done()
 	})
@@ -57,8 +59,8 @@ type rowRecords struct {
 // of this epoch has ended.
 func (w *rowRecords) append(k RowKey, r *Row) {
 	l := w.ledger
-	if cap(w.text)-len(w.text) < recordBytes(k, r) {
-		w.text = make([]byte, 0, recordBytes(k, r)*max(1, cap(w.records)-len(w.records)))
+	if size := recordBytes(&k, r.Group, r.ID, r.Source.Topic); cap(w.text)-len(w.text) < size {
+		w.text = make([]byte, 0, size*max(1, cap(w.records)-len(w.records)-companions))
 	}
 	record := model.Record{TopicPartition: model.TopicPartition{Partition: partitionOf(k, len(l.marks))}}
 	from := len(w.text)
@@ -130,11 +132,44 @@ func (l *Ledger) obsolete(k RowKey, epoch int64) {
 func (l *Ledger) unlock() {
 	changed, late := len(l.changes) > 0, l.late
 	l.late = nil
+	if len(l.ends) > 0 && !l.ending {
+		l.ending = true
+		time.AfterFunc(endAfter, l.Flush)
+	}
+	l.pace()
 	l.mu.Unlock()
 	if len(late) > 0 {
-		l.log.Append(late, func(int64) {})
+		l.append(late, func(int64) {})
 	}
 	if changed {
 		l.options.Changed()
 	}
+}
+
+// endAfter is how long the end of an announcement waits for records to travel with: it
+// is a produce of its own otherwise, with each batch. Nobody waits for it, as
+// the rows say the same; it is little beside the time for which a dead announcement is kept.
+const endAfter = 100 * time.Millisecond
+
+// Flush appends what was left for other records to take along.
+func (l *Ledger) Flush() {
+	l.mu.Lock()
+	ends := l.ends
+	l.ends, l.ending = nil, false
+	l.mu.Unlock()
+	if len(ends) > 0 {
+		l.log.Append(ends, func(int64) {})
+	}
+}
+
+// companions is the room for what an append takes along, which is mostly an end or two.
+const companions = 4
+
+// append appends records, and takes along what was left for that.
+func (l *Ledger) append(records []model.Record, done func(first int64)) {
+	l.mu.Lock()
+	records = append(records, l.ends...)
+	l.ends = nil
+	l.mu.Unlock()
+	l.log.Append(records, done)
 }

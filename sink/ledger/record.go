@@ -86,10 +86,10 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// recordBytes is what a row's record takes at most.
-func recordBytes(k RowKey, r *Row) int {
-	const numbers = 2 + 1 + writerBytes + 9*binary.MaxVarintLen64
-	return numbers + len(k.Space.Integration) + len(k.Space.Object) + len(k.Space.Name) + len(k.Key) + len(r.Group) + len(r.ID) + len(r.Source.Topic)
+// recordBytes is about what a row's record takes: its texts, and what stands between them.
+func recordBytes(k *RowKey, group, id, topic string) int {
+	const between = 32
+	return between + len(k.Space.Integration) + len(k.Space.Object) + len(k.Space.Name) + len(k.Key) + len(group) + len(id) + len(topic)
 }
 
 // appendRowKey appends the key of a row's record.
@@ -141,21 +141,19 @@ func annKey(id annID) []byte {
 	return binary.AppendUvarint(b, id.number)
 }
 
-func annValue(epochs map[model.TopicPartition]int64, intents []Intent, at time.Time) []byte {
-	size := 2 * binary.MaxVarintLen64
-	for i := range intents {
-		size += recordBytes(intents[i].RowKey, &Row{Group: intents[i].Group, Source: intents[i].Source})
-	}
-	b := binary.AppendUvarint(make([]byte, 0, size), uint64(at.UnixMilli()))
-	b = binary.AppendUvarint(b, uint64(len(intents)))
-	for i := range intents {
-		n := &intents[i]
-		b = appendSpace(b, &n.Space)
-		b = appendText(appendText(appendText(b, n.Key), n.Group), n.Source.Topic)
-		b = binary.AppendUvarint(b, uint64(n.Source.Partition))
-		b = binary.AppendUvarint(b, uint64(n.Offset))
-		b = binary.AppendUvarint(b, uint64(n.Name))
-		b = binary.AppendUvarint(b, uint64(epochs[n.Source]))
+func annValue(creates []Creating, at time.Time) []byte {
+	first := creates[0].row()
+	size := recordBytes(&first, creates[0].Destination.Group, "", creates[0].Source.Topic)
+	b := binary.AppendUvarint(make([]byte, 0, size*(len(creates)+1)), uint64(at.UnixMilli()))
+	b = binary.AppendUvarint(b, uint64(len(creates)))
+	for i := range creates {
+		c := &creates[i]
+		b = appendSpace(b, c.Identity.Space)
+		b = appendText(appendText(appendText(b, c.Identity.Key), c.Destination.Group), c.Source.Topic)
+		b = binary.AppendUvarint(b, uint64(c.Source.Partition))
+		b = binary.AppendUvarint(b, uint64(c.Source.Offset))
+		b = binary.AppendUvarint(b, uint64(c.Name))
+		b = binary.AppendUvarint(b, uint64(c.Epoch))
 	}
 	return b
 }
