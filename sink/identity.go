@@ -78,6 +78,22 @@ func (d *identities) ledgerChanged() {
 	}
 }
 
+// warm tells the ledger of the rows of writes that are about to be taken in.
+func (d *identities) warm(records []mapped) {
+	if d.ledger == nil {
+		return
+	}
+	d.ledger.Warm(func(yield func(ledger.RowKey) bool) {
+		for i := range records {
+			for _, it := range records[i].items {
+				if it.Write != nil && it.Write.Identity != nil && !yield(rowOf(it.Write)) {
+					return
+				}
+			}
+		}
+	})
+}
+
 // resolve implements batching.Config.Resolve.
 func (d *identities) resolve(e *batching.Entry) bool {
 	if e.Write.Identity == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,6 +63,7 @@ type Compacted struct {
 	options    CompactedOptions
 	kgo        *kgo.Client
 	partitions int
+	appendings sync.Pool // of *appending
 	hurried    atomic.Bool
 	hurry      chan struct{} // Follow goes on at once
 }
@@ -220,24 +222,30 @@ func (l *Compacted) Partitions() int { return l.partitions }
 // once all are acknowledged. done must not block. It is not called when the topic was closed
 // before, or when a record could not be written, which is a Fault.
 func (l *Compacted) Append(records []model.Record, done func(first int64)) {
-	a := &appending{log: l, records: make([]kgo.Record, len(records)), done: done}
+	a, _ := l.appendings.Get().(*appending)
+	if a == nil {
+		a = &appending{log: l}
+		a.answer = a.answered
+	}
+	a.records, a.done = slices.Grow(a.records[:0], len(records))[:len(records)], done
 	a.left.Store(int64(len(records)))
-	answered := a.answered
 	for i := range records {
 		r, k := &records[i], &a.records[i]
-		k.Topic, k.Partition, k.Key, k.Value = l.options.Topic, r.Partition, r.Key, r.Value
+		*k = kgo.Record{Topic: l.options.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: k.Headers[:0]}
 		for _, h := range r.Headers {
 			k.Headers = append(k.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
-		l.kgo.Produce(context.Background(), k, answered)
+		l.kgo.Produce(context.Background(), k, a.answer)
 	}
 }
 
-// appending is records on their way.
+// appending is records on their way. It is used again when all of them are acknowledged: the
+// client lets go of a record as it answers.
 type appending struct {
 	log     *Compacted
 	records []kgo.Record
 	done    func(first int64)
+	answer  func(*kgo.Record, error) // answered, made once
 	left    atomic.Int64
 	failed  atomic.Bool
 }
@@ -246,7 +254,13 @@ func (a *appending) answered(_ *kgo.Record, err error) {
 	first := err != nil && !a.failed.Swap(true)
 	switch last := a.left.Add(-1) == 0; {
 	case last && !a.failed.Load():
-		a.done(a.records[0].Offset)
+		done, offset := a.done, a.records[0].Offset
+		for i := range a.records {
+			a.records[i].Key, a.records[i].Value = nil, nil
+		}
+		a.done = nil
+		a.log.appendings.Put(a)
+		done(offset)
 	case first && !errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, context.Canceled):
 		a.log.options.Fault(explain(err, "writing to topic "+a.log.options.Topic))
 	}

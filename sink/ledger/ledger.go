@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,8 @@ type Log interface {
 	// Partitions returns how many there are.
 	Partitions() int
 	// Append appends records, each to its own partition, and calls done with the offset of the
-	// first once all are acknowledged; never, when they cannot be written.
+	// first once all are acknowledged; never, when they cannot be written. It keeps their texts,
+	// and not the slice.
 	Append(records []model.Record, done func(first int64))
 	// Follow calls apply for every record from the start on, until the context ends.
 	Follow(ctx context.Context, apply func(*model.Record))
@@ -65,6 +67,7 @@ type Ledger struct {
 	late      []model.Record      // to be appended: what late records of old owners ask for
 	ends      []model.Record      // to be appended with others: of announcements, which rows say to be over
 	ending    bool                // Flush is due
+	spare     []model.Record      // empty, to be used again
 	unread    map[string]uint64   // records of another form, by what is wrong
 }
 
@@ -181,6 +184,24 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
 	}
 	return a
+}
+
+// Warm is told of rows that are looked up next. It makes that cheaper, and nothing else.
+func (l *Ledger) Warm(rows iter.Seq[RowKey]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.warm(rows)
+}
+
+func (l *Ledger) warm(rows iter.Seq[RowKey]) {
+	if l.rows.len() < warmFrom {
+		return
+	}
+	w := warmer{table: l.rows}
+	for k := range rows {
+		w.add(l.key(k))
+	}
+	w.warm()
 }
 
 // Watch has Changed told when the row changes. It is forgotten with the change.

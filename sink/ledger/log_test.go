@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -24,6 +25,7 @@ func newMemoryLog(partitions int) *memoryLog {
 func (m *memoryLog) Partitions() int { return len(m.parts) }
 
 func (m *memoryLog) Append(records []model.Record, done func(int64)) {
+	records = slices.Clone(records)
 	m.mu.Lock()
 	write := func() {
 		m.mu.Lock()

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -16,9 +17,16 @@ type Entry struct {
 // answers it at once; done is called when it is acknowledged, and over are announced creates that
 // are over then. Nothing of the entries is kept.
 func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
-	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries)+companions)}
+	out := rowRecords{ledger: l}
 	l.mu.Lock()
+	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
+	l.warm(func(yield func(RowKey) bool) {
+		for i := range entries {
+			yield(entries[i].RowKey)
+		}
+	})
 	for i := range entries {
+		out.left = len(entries) - i
 		out.put(&entries[i])
 	}
 	closing := l.closing
@@ -53,6 +61,7 @@ type rowRecords struct {
 	ledger  *Ledger
 	records []model.Record
 	text    []byte
+	left    int // how many are still to come, about
 }
 
 // append appends the record that says what a row is, or, with State Unknown, that the record
@@ -60,7 +69,7 @@ type rowRecords struct {
 func (w *rowRecords) append(k RowKey, r *Row) {
 	l := w.ledger
 	if size := recordBytes(&k, r.Group, r.ID, r.Source.Topic); cap(w.text)-len(w.text) < size {
-		w.text = make([]byte, 0, size*max(1, cap(w.records)-len(w.records)-companions))
+		w.text = make([]byte, 0, size*max(1, w.left))
 	}
 	record := model.Record{TopicPartition: model.TopicPartition{Partition: partitionOf(k, len(l.marks))}}
 	from := len(w.text)
@@ -165,11 +174,21 @@ func (l *Ledger) Flush() {
 // companions is the room for what an append takes along, which is mostly an end or two.
 const companions = 4
 
-// append appends records, and takes along what was left for that.
+// append appends records, and takes along what was left for that. The slice is the ledger's
+// from here on.
 func (l *Ledger) append(records []model.Record, done func(first int64)) {
 	l.mu.Lock()
 	records = append(records, l.ends...)
 	l.ends = nil
 	l.mu.Unlock()
 	l.log.Append(records, done)
+	clear(records)
+	l.mu.Lock()
+	if cap(records) > cap(l.spare) && cap(records) <= mostSpare {
+		l.spare = records[:0]
+	}
+	l.mu.Unlock()
 }
+
+// mostSpare bounds the records that are kept to be used again: those of a full batch, and some.
+const mostSpare = 512
