@@ -70,7 +70,7 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 		return ""
 	}
 	value := reader{rest: r.Value}
-	row.State = value.state()
+	row.State = State(value.byte())
 	value.take(writerBytes)
 	row.Group, row.ID = value.text(), value.text()
 	row.Source, row.Offset = value.source(), value.number()
@@ -102,11 +102,9 @@ func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {
 	}
 	a := &announcement{id: id, intents: make([]intent, 0, count)}
 	l.announced[id] = a
+	n, k := intent{of: a}, RowKey{}
 	for range count {
-		k := RowKey{Space: value.space()}
-		k.Key = value.text()
-		n := intent{of: a, group: value.text(), source: value.source()}
-		n.offset, n.name, n.epoch = value.number(), model.WriteName(value.number()), value.number()
+		value.intent(&n, &k)
 		if value.bad {
 			return "a cut announcement"
 		}

@@ -60,7 +60,7 @@ type Intent struct {
 // The records of the topic. Keys begin with the version and the kind:
 //
 //	row:          'r' integration object space epoch, then the source key -> state writer group id topic partition offset
-//	announcement: 'a' writer number -> time, how many, then its intents
+//	announcement: 'a' writer number -> time, how many, then its intents: what of one is as before, source key, offset, the rest
 //	mark:         'm' writer -> number
 //
 // Texts are a length and the bytes, numbers are uvarints; the writer of a row has 8 bytes. A null
@@ -78,8 +78,8 @@ const writerHeader = "w"
 
 const (
 	writerBytes = 8
-	// leastIntent is what an intent takes at least: five lengths of texts and five numbers.
-	leastIntent = 10
+	// leastIntent is what an intent takes at least.
+	leastIntent = 3
 )
 
 func appendText(b []byte, s string) []byte {
@@ -144,18 +144,68 @@ func annKey(id annID) []byte {
 func annValue(creates []Creating, at time.Time) []byte {
 	first := creates[0].row()
 	size := recordBytes(&first, creates[0].Destination.Group, "", creates[0].Source.Topic)
-	b := binary.AppendUvarint(make([]byte, 0, size*(len(creates)+1)), uint64(at.UnixMilli()))
+	b := binary.AppendUvarint(make([]byte, 0, size+len(creates)*(len(first.Key)+2*leastIntent)), uint64(at.UnixMilli()))
 	b = binary.AppendUvarint(b, uint64(len(creates)))
+	before := &Creating{}
 	for i := range creates {
-		c := &creates[i]
-		b = appendSpace(b, c.Identity.Space)
-		b = appendText(appendText(appendText(b, c.Identity.Key), c.Destination.Group), c.Source.Topic)
-		b = binary.AppendUvarint(b, uint64(c.Source.Partition))
-		b = binary.AppendUvarint(b, uint64(c.Source.Offset))
-		b = binary.AppendUvarint(b, uint64(c.Name))
-		b = binary.AppendUvarint(b, uint64(c.Epoch))
+		b = appendIntent(b, &creates[i], before)
+		before = &creates[i]
 	}
 	return b
+}
+
+// What of an intent is as it is of the one before: most of a batch are of one table.
+const (
+	sameSpace byte = 1 << iota
+	sameGroup
+	sameSource
+	sameOwner // its write's name and its epoch
+)
+
+func appendIntent(b []byte, c, before *Creating) []byte {
+	at := len(b)
+	b = appendText(append(b, 0), c.Identity.Key)
+	b = binary.AppendUvarint(b, uint64(c.Source.Offset))
+	known := before.Write != nil
+	if known && *c.Identity.Space == *before.Identity.Space {
+		b[at] |= sameSpace
+	} else {
+		b = appendSpace(b, c.Identity.Space)
+	}
+	if known && c.Destination.Group == before.Destination.Group {
+		b[at] |= sameGroup
+	} else {
+		b = appendText(b, c.Destination.Group)
+	}
+	if known && c.Source.TopicPartition == before.Source.TopicPartition {
+		b[at] |= sameSource
+	} else {
+		b = binary.AppendUvarint(appendText(b, c.Source.Topic), uint64(c.Source.Partition))
+	}
+	if known && c.Name == before.Name && c.Epoch == before.Epoch {
+		b[at] |= sameOwner
+	} else {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(c.Name)), uint64(c.Epoch))
+	}
+	return b
+}
+
+// intent reads an intent; n and k are the one before.
+func (r *reader) intent(n *intent, k *RowKey) {
+	same := r.byte()
+	k.Key, n.offset = r.text(), r.number()
+	if same&sameSpace == 0 {
+		k.Space = r.space()
+	}
+	if same&sameGroup == 0 {
+		n.group = r.text()
+	}
+	if same&sameSource == 0 {
+		n.source = r.source()
+	}
+	if same&sameOwner == 0 {
+		n.name, n.epoch = model.WriteName(r.number()), r.number()
+	}
 }
 
 func markKey(writer uint64) []byte { return binary.AppendUvarint([]byte{version, kindMark}, writer) }
@@ -208,11 +258,11 @@ func (r *reader) source() model.TopicPartition {
 	return model.TopicPartition{Topic: r.text(), Partition: int32(r.number())}
 }
 
-func (r *reader) state() State {
+func (r *reader) byte() byte {
 	if b := r.take(1); b != nil {
-		return State(b[0])
+		return b[0]
 	}
-	return Unknown
+	return 0
 }
 
 // view is bytes as text without a copy: valid as long as nobody writes to them.
