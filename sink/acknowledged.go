@@ -29,11 +29,11 @@ type acknowledging struct {
 }
 
 // Append implements ledger.Log.
-func (a *acknowledging) Append(records []model.Record, done func([]int64)) {
+func (a *acknowledging) Append(records []model.Record, done func(first int64)) {
 	a.begun()
-	a.Log.Append(records, func(offsets []int64) {
+	a.Log.Append(records, func(first int64) {
 		a.ended()
-		done(offsets)
+		done(first)
 	})
 }
 

@@ -87,7 +87,7 @@ func (s *Sink) request(b *batching.Batch, flights []flight) {
 	if answer.Status == 401 {
 		s.keys.reread()
 	}
-	s.finish(b, &answer, began)
+	s.finish(b, flights, &answer, began)
 }
 
 // release is asked as the body of a request is released: a process that was

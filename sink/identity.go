@@ -30,12 +30,12 @@ type identities struct {
 	searches  searches
 	recent    recent
 	// writing are writes whose fate waits for the ledger's acknowledgement; entries and puttings
-	// are those of them that are appended with the next flush.
-	writing  map[*batching.Entry]struct{}
+	// are those that are appended with the next flush.
+	writing  map[*flushed]struct{}
 	entries  []ledger.Entry
 	puttings []putting
-	// doubts are the announcements of creates that may have been applied.
-	doubts map[*batching.Entry]*ledger.Announcement
+	// doubts are announced creates that may have been applied.
+	doubts map[*batching.Entry]ledger.Create
 
 	changed atomic.Bool // a row that is awaited has changed
 }
@@ -56,7 +56,7 @@ type awaited struct {
 func newIdentities(s *Sink) *identities {
 	d := &identities{
 		sink: s, awaiting: make(map[*batching.Entry]awaited), recent: newRecent(),
-		writing: make(map[*batching.Entry]struct{}), doubts: make(map[*batching.Entry]*ledger.Announcement),
+		writing: make(map[*flushed]struct{}), doubts: make(map[*batching.Entry]ledger.Create),
 	}
 	d.searches = newSearches(s)
 	return d
@@ -78,6 +78,22 @@ func (d *identities) ledgerChanged() {
 	case d.sink.wake <- struct{}{}:
 	default:
 	}
+}
+
+// warm tells the ledger of the rows of writes that are about to be taken in.
+func (d *identities) warm(records []mapped) {
+	if d.ledger == nil {
+		return
+	}
+	d.ledger.Warm(func(yield func(ledger.RowKey) bool) {
+		for i := range records {
+			for _, it := range records[i].items {
+				if it.Write != nil && it.Write.Identity != nil && !yield(rowOf(it.Write)) {
+					return
+				}
+			}
+		}
+	})
 }
 
 // resolve implements batching.Config.Resolve.
@@ -174,14 +190,13 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	}
 	switch known := d.ledger.Lookup(rowOf(e.Write)); {
 	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
-		d.put(e, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch, func() { s.settle(e, fate) })
+		d.put(putting{entry: e, after: func() { s.settle(e, fate) }}, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch)
 	case fate.Reason == nil:
 		s.settle(e, fate)
 	case fate.Kind == model.InDoubt && e.Write.Want != model.Delete:
 		// That it is in doubt is remembered too: a later write of the row must not create it.
-		d.put(e, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch, func() {
-			s.letters.refusedWrite(e, fate, now, time.Now())
-		})
+		after := func() { s.letters.refusedWrite(e, fate, now, time.Now()) }
+		d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch)
 	default:
 		s.letters.refusedWrite(e, fate, now, now)
 	}
@@ -250,7 +265,11 @@ func (d *identities) status(st *Status) {
 	if d.ledger == nil {
 		return
 	}
-	out := &IdentityStatus{Ledger: d.ledger.Stats(), Topic: d.log.topic, Stalled: d.log.waiting(), Awaiting: len(d.awaiting), Writing: len(d.writing)}
+	out := &IdentityStatus{Ledger: d.ledger.Stats(), Topic: d.log.topic, Stalled: d.log.waiting(), Awaiting: len(d.awaiting)}
+	d.eachWriting(func(*batching.Entry) bool {
+		out.Writing++
+		return true
+	})
 	for _, e := range d.longest() {
 		a, src := d.awaiting[e], e.Write.Source
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%s/%d offset %d since %s, at most until %s: %s", src.Topic, src.Partition, src.Offset,

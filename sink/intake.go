@@ -153,6 +153,7 @@ func (s *Sink) admit(p *kafka.Partition, records []mapped) {
 		return
 	}
 	part.end = p.End
+	s.identity.warm(records)
 	for i := range records {
 		s.admitRecord(part, &records[i], now)
 	}

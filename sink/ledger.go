@@ -45,6 +45,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	var following sync.WaitGroup
 	following.Go(func() { l.Follow(follow) })
 	end = func(ctx context.Context) {
+		l.Flush()
 		topic.Flush(ctx)
 		log.stop()
 		stop()

@@ -67,7 +67,7 @@ func (s *snapshot) Partitions() int {
 }
 
 // Append implements ledger.Log. What reading leads to is left to the members.
-func (s *snapshot) Append(records []model.Record, done func([]int64)) {
+func (s *snapshot) Append(records []model.Record, done func(int64)) {
 	if s.writes {
 		s.Compacted.Append(records, done)
 	}

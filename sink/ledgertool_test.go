@@ -13,6 +13,7 @@ import (
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/internal/sandbox"
 	"github.com/ampersink/ampersink/sink"
 	"github.com/ampersink/ampersink/sink/kafka"
@@ -222,13 +223,16 @@ func announced(t *testing.T, o sink.Options, ids ...int) int {
 	}
 	defer topic.Close()
 	l := ledger.New(ledger.Options{Log: topic, Writer: 1, Changed: func() {}, Logger: testLog(t)})
-	var intents []ledger.Intent
+	var creates []ledger.Creating
 	for _, id := range ids {
 		row := imported(t, o, id, "")
-		intents = append(intents, ledger.Intent{RowKey: row.RowKey, Group: row.Group, Offset: int64(id)})
-		intents[len(intents)-1].Source.Topic = row.Space.Name
+		creates = append(creates, ledger.Creating{Write: &model.Write{
+			Source:      &model.Kept{TopicPartition: model.TopicPartition{Topic: row.Space.Name}, Offset: int64(id)},
+			Destination: model.Destination{Group: row.Group},
+			Identity:    &model.Identity{Space: &row.Space, Key: row.Key},
+		}})
 	}
-	if _, err := l.Announce(t.Context(), intents, nil); err != nil {
+	if _, err := l.Announce(t.Context(), creates); err != nil {
 		t.Fatal(err)
 	}
 	return len(ids)

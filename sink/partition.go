@@ -106,17 +106,17 @@ func (s *Sink) giveUp(ctx context.Context, ps []model.TopicPartition) {
 	defer cancelRequests()
 
 	leaving := s.leaving(ps)
-	settling := func() bool { return s.letters.pendingOf(ps) > 0 || anyOf(s.identity.writing, leaving) }
-	if !s.await(forRequests, func() bool { return !anyOf(s.inFlight, leaving) && !settling() }) {
+	settling := func() bool { return s.letters.pendingOf(ps) > 0 || s.identity.anyWriting(leaving) }
+	if !s.await(forRequests, func() bool { return !s.anyInFlight(leaving) && !settling() }) {
 		s.doubt(leaving, "the partition was taken away before the answer came")
 		s.await(ctx, func() bool { return !settling() })
 	}
 	s.commits.finalOf(ctx, ps)
 }
 
-// anyOf reports whether any of the writes matches.
-func anyOf[T any](entries map[*batching.Entry]T, match func(*model.Write) bool) bool {
-	for e := range entries {
+// anyInFlight reports whether any of the writes in requests matches.
+func (s *Sink) anyInFlight(match func(*model.Write) bool) bool {
+	for e := range s.inFlight {
 		if match(e.Write) {
 			return true
 		}
@@ -182,11 +182,12 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 				part.survive(idOf(e.Write))
 			}
 		}
-		for e := range s.identity.writing {
+		s.identity.eachWriting(func(e *batching.Entry) bool {
 			if e.Write.Source.TopicPartition == p {
 				part.survive(idOf(e.Write))
 			}
-		}
+			return true
+		})
 		for _, id := range s.letters.of(p) {
 			part.survive(id)
 		}
@@ -261,7 +262,7 @@ type flight struct {
 	// epoch is the owner's of the write's partition when it was sent: an answer that comes after
 	// the partition has gone still says so.
 	epoch     int64
-	announced *ledger.Announcement // of a create; nil: the ledger does not know it
+	announced ledger.Create // none: the ledger does not know it
 	// doubted: its fate was given already, at the end of a drain, as in doubt.
 	doubted bool
 }

@@ -18,28 +18,26 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 	if b.Type != model.Create || d.ledger == nil {
 		return nil
 	}
-	var intents []ledger.Intent
-	epochs := make(map[model.TopicPartition]int64)
+	creates := make([]ledger.Creating, 0, len(b.Entries))
 	for i, e := range b.Entries {
-		if w := e.Write; announces(w) {
-			intents = append(intents, ledger.Intent{
-				RowKey: rowOf(w), Group: w.Destination.Group, Source: w.Source.TopicPartition, Offset: w.Source.Offset, Name: w.Name,
-			})
-			epochs[w.Source.TopicPartition] = flights[i].epoch
+		if announces(e.Write) {
+			creates = append(creates, ledger.Creating{Write: e.Write, Epoch: flights[i].epoch})
 		}
 	}
-	if len(intents) == 0 {
+	if len(creates) == 0 {
 		return nil
 	}
-	a, err := d.ledger.Announce(ctx, intents, epochs)
+	a, err := d.ledger.Announce(ctx, creates)
 	if err != nil {
 		return err
 	}
 	d.sink.mu.Lock()
 	defer d.sink.mu.Unlock()
+	n := 0
 	for i, e := range b.Entries {
 		if announces(e.Write) {
-			flights[i].announced = a
+			flights[i].announced = a.Create(n)
+			n++
 			d.over(e) // an earlier create of it was not applied, as is known by now
 		}
 	}
@@ -59,9 +57,9 @@ func (d *identities) stillOurs(b *batching.Batch, flights []flight) error {
 	if !moved {
 		return nil
 	}
-	for i, e := range b.Entries {
-		if a := flights[i].announced; a != nil {
-			a.Over(rowOf(e.Write))
+	for i := range flights {
+		if c := flights[i].announced; c.Announced() {
+			d.ledger.Over(c)
 		}
 	}
 	return errMoved
@@ -72,9 +70,9 @@ func announces(w *model.Write) bool { return w.Identity != nil && w.Identity.Rul
 
 // over says that what an earlier create of a write came to is known.
 func (d *identities) over(e *batching.Entry) {
-	if a := d.doubts[e]; a != nil {
+	if c, doubted := d.doubts[e]; doubted {
 		delete(d.doubts, e)
-		a.Over(rowOf(e.Write))
+		d.ledger.Over(c)
 	}
 }
 
@@ -138,13 +136,13 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 		d.recent.deleted(w, time.Now())
 	}
 	switch {
-	case w.Type == model.Create && o.Kind == model.Unknown && f.announced != nil && !d.resends(n):
+	case w.Type == model.Create && o.Kind == model.Unknown && f.announced.Announced() && !d.resends(n):
 		d.doubts[e] = f.announced
-	case w.Type == model.Create && o.Kind != model.Accepted && f.announced != nil:
-		f.announced.Over(rowOf(w)) // surely not applied
+	case w.Type == model.Create && o.Kind != model.Accepted && f.announced.Announced():
+		d.ledger.Over(f.announced) // surely not applied
 	case moving(w) && o.Kind == model.Accepted, o.Gone && o.Kind == model.Rejected && w.Type == model.Update:
 		if a := d.ledger.Lookup(rowOf(w)); a.State == ledger.Known && a.ID == w.ID {
-			d.ledger.Put([]ledger.Entry{{RowKey: rowOf(w), Row: ledger.Row{Epoch: f.epoch}}}, func() {})
+			d.ledger.Put([]ledger.Entry{{RowKey: rowOf(w), Row: ledger.Row{Epoch: f.epoch}}}, nil, func() {})
 		}
 	}
 }
@@ -157,7 +155,6 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 		return false
 	}
 	row := ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
-	known := d.ledger.Lookup(rowOf(w))
 	switch w.Type {
 	case model.Create:
 		if row.ID = o.RecordID; row.ID == "" {
@@ -165,33 +162,33 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 		}
 		d.recent.add(w, row.ID, time.Now())
 	case model.Delete:
-		if row = (ledger.Row{}); known.State == ledger.Unknown {
+		if row = (ledger.Row{}); d.ledger.Lookup(rowOf(w)).State == ledger.Unknown {
 			return false
 		}
 	default:
-		if known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group && d.doubts[e] == nil {
+		known := d.ledger.Lookup(rowOf(w))
+		if _, doubted := d.doubts[e]; !doubted && known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group {
 			return false
 		}
 	}
-	d.put(e, row, f.epoch, func() {
-		if f.announced != nil {
-			f.announced.Over(rowOf(w))
-		}
-		d.sink.settle(e, model.Fate{Kind: model.Written})
-	})
+	d.put(putting{entry: e, create: f.announced}, row, f.epoch)
 	return true
 }
 
 // putting is a write whose fate waits for the ledger.
 type putting struct {
-	entry *batching.Entry
-	after func() // with Sink.mu held
+	entry  *batching.Entry
+	create ledger.Create // which is over then
+	// after gives the write its fate, with Sink.mu held; nil: it is written.
+	after func()
 }
 
-// put puts what is known of a write's row, with the next flush, and calls after when that is
-// acknowledged.
-func (d *identities) put(e *batching.Entry, row ledger.Row, epoch int64, after func()) {
-	w := e.Write
+// flushed are writes whose fates wait for one acknowledgement of the ledger.
+type flushed struct{ puttings []putting }
+
+// put puts what is known of a write's row, with the next flush.
+func (d *identities) put(p putting, row ledger.Row, epoch int64) {
+	w := p.entry.Write
 	row.Epoch, row.Source, row.Offset = epoch, w.Source.TopicPartition, w.Source.Offset
 	d.entries = append(d.entries, ledger.Entry{RowKey: rowOf(w), Row: row})
 	if former := w.Identity.Former; former != "" {
@@ -201,8 +198,7 @@ func (d *identities) put(e *batching.Entry, row ledger.Row, epoch int64, after f
 			d.entries = append(d.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: epoch}})
 		}
 	}
-	d.writing[e] = struct{}{}
-	d.puttings = append(d.puttings, putting{e, after})
+	d.puttings = append(d.puttings, p)
 }
 
 // flush appends what was put: of a batch together, so that it costs one produce and one
@@ -211,20 +207,62 @@ func (d *identities) flush() {
 	if len(d.puttings) == 0 {
 		return
 	}
-	entries, puttings := d.entries, d.puttings
-	d.entries, d.puttings = nil, nil
-	s := d.sink
-	d.ledger.Put(entries, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, p := range puttings {
-			delete(d.writing, p.entry)
-			d.over(p.entry)
-			p.after()
+	f := &flushed{d.puttings}
+	d.writing[f] = struct{}{}
+	d.puttings = make([]putting, 0, len(f.puttings)) // the next one is mostly as large
+	over := make([]ledger.Create, 0, len(f.puttings))
+	for i := range f.puttings {
+		if c := f.puttings[i].create; c.Announced() {
+			over = append(over, c)
 		}
-		s.announceChange()
-		s.pump()
+	}
+	d.ledger.Put(d.entries, over, func() { d.acknowledged(f) })
+	clear(d.entries)
+	d.entries = d.entries[:0]
+}
+
+// acknowledged gives writes their fates, of which the ledger knows durably.
+func (d *identities) acknowledged(f *flushed) {
+	s := d.sink
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(d.writing, f)
+	for i := range f.puttings {
+		p := &f.puttings[i]
+		d.over(p.entry)
+		if p.after != nil {
+			p.after()
+		} else {
+			s.settle(p.entry, model.Fate{Kind: model.Written})
+		}
+	}
+	s.announceChange()
+	s.pump()
+}
+
+// eachWriting calls f for every write whose fate waits for the ledger, until it returns false.
+func (d *identities) eachWriting(f func(*batching.Entry) bool) {
+	for i := range d.puttings {
+		if !f(d.puttings[i].entry) {
+			return
+		}
+	}
+	for w := range d.writing {
+		for i := range w.puttings {
+			if !f(w.puttings[i].entry) {
+				return
+			}
+		}
+	}
+}
+
+// anyWriting reports whether one of them matches.
+func (d *identities) anyWriting(match func(*model.Write) bool) (found bool) {
+	d.eachWriting(func(e *batching.Entry) bool {
+		found = match(e.Write)
+		return !found
 	})
+	return found
 }
 
 // forgetGone drops what is kept of writes that were dropped.

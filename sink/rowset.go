@@ -28,7 +28,10 @@ type nowhere struct{}
 func (nowhere) Partitions() int { return 1 }
 
 // Append implements ledger.Log.
-func (nowhere) Append([]model.Record, func([]int64)) {}
+func (nowhere) Append([]model.Record, func(int64)) {}
+
+// Hurry implements ledger.Log.
+func (nowhere) Hurry(bool) {}
 
 // Follow implements ledger.Log.
 func (nowhere) Follow(context.Context, func(*model.Record)) {}
@@ -48,7 +51,7 @@ func (s *RowSet) Add(r *SaidRow) (before *SaidRow) {
 	// The line stands where the ledger has the epoch, which no row has that somebody says.
 	packed := r.LedgerRow
 	packed.Epoch = int64(r.Line)
-	s.rows.Put([]LedgerRow{packed}, func() {})
+	s.rows.Put([]LedgerRow{packed}, nil, func() {})
 	s.n++
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 var errLease = errors.New("this member may have lost its partitions: nothing is sent until the group's coordinator has answered")
 
 // finish works an answer in: each write gets its fate or another try.
-func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
+func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, began time.Time) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,7 +25,7 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	fates := make([]model.Fate, len(b.Entries))
 	for i, e := range b.Entries {
 		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
-		s.identity.learned(e, &a.Outcomes[i], s.inFlight[e])
+		s.identity.learned(e, &a.Outcomes[i], &flights[i])
 		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], began)
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
@@ -38,7 +38,7 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	s.tellVerdict(b, a, verdict)
 	for i, e := range b.Entries {
 		switch {
-		case s.inFlight[e].doubted,
+		case flights[i].doubted,
 			!s.owned(e.Write) && fates[i].Kind != model.Written, // not ours to send or to refuse any more
 			then[i] != batching.Settle && s.leavingWith(e.Write):
 			then[i], fates[i] = batching.Settle, model.Fate{}
@@ -48,13 +48,12 @@ func (s *Sink) finish(b *batching.Batch, a *model.Answer, began time.Time) {
 	}
 	s.sched.Finish(b, then, verdict, now)
 	for i, e := range b.Entries {
-		f := s.inFlight[e]
 		delete(s.inFlight, e)
 		switch {
 		case then[i] != batching.Settle:
 		case fates[i].Kind == model.Open:
 			s.abandon(e)
-		case fates[i].Kind == model.Written && s.identity.remember(e, &a.Outcomes[i], f):
+		case fates[i].Kind == model.Written && s.identity.remember(e, &a.Outcomes[i], &flights[i]):
 			// It is settled when the ledger has acknowledged what it says of its row.
 		case fates[i].Kind != model.DeadLettered && fates[i].Kind != model.InDoubt:
 			s.settle(e, fates[i])

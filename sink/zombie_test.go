@@ -49,7 +49,7 @@ func (w *owner) says(row sink.LedgerRow, id string, offset int64) {
 		row.Row = ledger.Row{Epoch: w.epoch}
 	}
 	done := make(chan struct{})
-	w.Put([]sink.LedgerRow{row}, func() { close(done) })
+	w.Put([]sink.LedgerRow{row}, nil, func() { close(done) })
 	<-done
 }
 

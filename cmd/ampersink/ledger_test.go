@@ -278,14 +278,16 @@ func TestOpenCreatesAreShown(t *testing.T) {
 	}
 	defer topic.Close()
 	l := ledger.New(ledger.Options{Log: topic, Writer: 1, Changed: func() {}, Logger: zerolog.Nop()})
-	var intents []ledger.Intent
+	var creates []ledger.Creating
+	space := model.Space{Integration: "hubspot", Object: "contact", Name: "shop.customers"}
 	for i := range 25 {
-		intents = append(intents, ledger.Intent{
-			RowKey: ledger.RowKey{Space: model.Space{Integration: "hubspot", Object: "contact", Name: "shop.customers"}, Key: fmt.Sprintf(`{"id":%d}`, 100+i)},
-			Group:  "acme", Source: model.TopicPartition{Topic: "shop.customers", Partition: 3}, Offset: int64(i),
-		})
+		creates = append(creates, ledger.Creating{Write: &model.Write{
+			Source:      &model.Kept{TopicPartition: model.TopicPartition{Topic: "shop.customers", Partition: 3}, Offset: int64(i)},
+			Destination: model.Destination{Group: "acme"},
+			Identity:    &model.Identity{Space: &space, Key: fmt.Sprintf(`{"id":%d}`, 100+i)},
+		}})
 	}
-	if _, err := l.Announce(t.Context(), intents, nil); err != nil {
+	if _, err := l.Announce(t.Context(), creates); err != nil {
 		t.Fatal(err)
 	}
 	says(t, []string{"get", "--config", config, "--route", "customers", `{"id":104}`}, exitDone,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ampersink/ampersink/internal/config"
-	"github.com/ampersink/ampersink/internal/model"
 )
 
 // CompactedOptions is what a Compacted is made of.
@@ -65,6 +65,9 @@ type Compacted struct {
 	options    CompactedOptions
 	kgo        *kgo.Client
 	partitions int
+	appendings sync.Pool // of *appending
+	hurried    atomic.Bool
+	hurry      chan struct{} // Follow goes on at once
 }
 
 const (
@@ -118,7 +121,7 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	l := &Compacted{options: o, kgo: client}
+	l := &Compacted{options: o, kgo: client, hurry: make(chan struct{}, 1)}
 	timeout := reachTimeout
 	if o.Once {
 		timeout = answerTimeout
@@ -233,74 +236,6 @@ func checkCompacted(ctx context.Context, admin *kadm.Client, topic string) error
 
 // Partitions returns how many partitions the topic has.
 func (l *Compacted) Partitions() int { return l.partitions }
-
-// Append appends records, each to its own partition, and calls done with their offsets once
-// all are acknowledged. done must not block. It is not called when the topic was closed
-// before, or when a record could not be written, which is a Fault.
-func (l *Compacted) Append(records []model.Record, done func(offsets []int64)) {
-	a := &appending{log: l, left: len(records), offsets: make([]int64, len(records)), done: done}
-	for i := range records {
-		r := &records[i]
-		k := &kgo.Record{Topic: l.options.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value}
-		for _, h := range r.Headers {
-			k.Headers = append(k.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-		}
-		l.kgo.Produce(context.Background(), k, func(k *kgo.Record, err error) { a.answered(i, k.Offset, err) })
-	}
-}
-
-// appending is records on their way.
-type appending struct {
-	log     *Compacted
-	done    func([]int64)
-	offsets []int64
-
-	mu     sync.Mutex
-	left   int
-	failed bool
-}
-
-func (a *appending) answered(i int, offset int64, err error) {
-	a.mu.Lock()
-	a.offsets[i] = offset
-	a.left--
-	failed := a.failed
-	a.failed = a.failed || err != nil
-	last := a.left == 0 && !a.failed
-	a.mu.Unlock()
-	switch {
-	case last:
-		a.done(a.offsets)
-	case err != nil && !failed && !errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, context.Canceled):
-		a.log.options.Fault(explain(err, "writing to topic "+a.log.options.Topic))
-	}
-}
-
-// Follow calls apply for every record of the topic, from its start on, until the context
-// ends. The record is valid until apply returns.
-func (l *Compacted) Follow(ctx context.Context, apply func(*model.Record)) {
-	var scratch model.Record
-	for {
-		fetches := l.kgo.PollFetches(ctx)
-		if ctx.Err() != nil || fetches.IsClientClosed() {
-			return
-		}
-		fetches.EachError(func(topic string, partition int32, err error) {
-			switch {
-			case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), Fatal(err):
-				l.options.Fault(explain(err, fmt.Sprintf("reading %s/%d", topic, partition)))
-			default:
-				l.options.Log.Warn().Err(err).Str("topic", topic).Int32("partition", partition).Msg("fetching failed; the client tries again")
-			}
-		})
-		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
-			p := Partition{TopicPartition: model.TopicPartition{Topic: t.Topic, Partition: t.Partition}, records: t.Records}
-			for i := range p.Len() {
-				apply(p.Record(i, &scratch))
-			}
-		})
-	}
-}
 
 // Flush waits until what was appended is acknowledged, or the context ends.
 func (l *Compacted) Flush(ctx context.Context) { _ = l.kgo.Flush(ctx) }

@@ -1,7 +1,8 @@
 package ledger
 
 import (
-	"encoding/binary"
+	"bytes"
+	"strings"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -16,23 +17,23 @@ func (l *Ledger) apply(r *model.Record) {
 				Msg("a record of the ledger topic cannot be read and is passed over (said once; a later version may have written it)")
 		}
 	}
-	l.mu.Unlock()
-	l.tell()
+	l.unlock()
 }
 
-// applyRecord returns why a record cannot be read, or nothing.
+// applyRecord returns why a record cannot be read, or nothing. What this process wrote itself
+// is known since it was put.
 func (l *Ledger) applyRecord(r *model.Record) (why string) {
 	if len(r.Key) < 2 || r.Key[0] != version {
 		return "another version"
-	}
-	if w, ok := r.Header(writerHeader); ok && len(w) == 8 && binary.LittleEndian.Uint64(w) == l.options.Writer && r.Key[1] != kindMark {
-		return "" // it is known since it was put
 	}
 	in := reader{rest: r.Key[2:]}
 	switch r.Key[1] {
 	case kindMark:
 		return l.applyMark(&in, r)
 	case kindRow:
+		if wroteRow(r, l.options.Writer) {
+			return ""
+		}
 		return l.applyRow(&in, r)
 	case kindAnn:
 		return l.applyAnnouncement(&in, r)
@@ -51,64 +52,66 @@ func (l *Ledger) applyMark(in *reader, r *model.Record) string {
 	return ""
 }
 
+// applyRow keeps nothing of the record: at the start there are millions of them.
 func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 	k := RowKey{Space: in.space()}
 	row := Row{Epoch: in.number()}
 	if in.bad {
 		return "a cut key of a row"
 	}
-	k.Key = string(in.rest)
+	k.Key = view(in.rest)
 	key := l.key(k)
+	var old Row
+	was := l.rows.glance(key, &old)
 	if r.Value == nil {
-		var old Row
-		if l.rows.get(key, &old) && old.Epoch == row.Epoch {
-			l.change(k, key, &row, true)
+		if was && old.Epoch == row.Epoch {
+			l.change(key, &row, &old, was, true)
 		}
 		return ""
 	}
 	value := reader{rest: r.Value}
 	row.State = State(value.byte())
-	row.Group, row.ID = string(value.text()), string(value.text())
+	value.take(writerBytes)
+	row.Group, row.ID = value.text(), value.text()
 	row.Source, row.Offset = value.source(), value.number()
 	if value.bad || row.State == Unknown {
 		return "a cut row"
 	}
-	l.change(k, key, &row, true)
+	l.change(key, &row, &old, was, true)
 	return ""
 }
 
 func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {
 	id := annID{in.uvarint(), in.uvarint()}
-	if in.bad {
+	switch {
+	case in.bad:
 		return "a cut key of an announcement"
-	}
-	if r.Value == nil {
+	case id.writer == l.options.Writer:
+		return ""
+	case r.Value == nil:
 		if a := l.announced[id]; a != nil {
 			l.drop(a)
 		}
 		return ""
 	}
-	value := reader{rest: r.Value}
+	value := reader{rest: bytes.Clone(r.Value)} // the intents keep parts of it
 	value.number()
 	count := value.uvarint()
-	if count > uint64(len(value.rest)) {
+	if count > uint64(len(value.rest)/leastIntent) {
 		return "a cut announcement"
 	}
-	a := newAnnouncement(id)
+	a := &announcement{id: id, intents: make([]intent, 0, count)}
 	l.announced[id] = a
+	n, k := intent{of: a}, RowKey{}
 	for range count {
-		k := RowKey{Space: value.space()}
-		k.Key = string(value.text())
-		n := &intent{of: a, group: string(value.text())}
-		n.source = value.source()
-		n.offset, n.name, n.epoch = value.number(), model.WriteName(value.number()), value.number()
+		value.intent(&n, &k)
 		if value.bad {
 			return "a cut announcement"
 		}
-		key := l.key(k)
-		if before := l.open(a, key, n); before != nil {
-			delete(before.open, key)
-			l.endIfOver(before)
+		n.key = strings.Clone(l.key(k))
+		a.intents = append(a.intents, n)
+		if before := l.open(&a.intents[len(a.intents)-1]); before != nil {
+			l.close(before)
 		}
 	}
 	return ""

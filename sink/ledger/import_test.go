@@ -82,7 +82,7 @@ func TestARowIsImportedThatWasFoundNotToBeThere(t *testing.T) {
 		dead, owner := join(t, log, 1), join(t, log, 2)
 		announce(t, dead, "k", "other") // the announcement stays: nothing is known of the other
 		synctest.Wait()
-		announce(t, owner, "k").Over(rk("k"))
+		owner.Over(announce(t, owner, "k").Create(0))
 		owner.wantOpen("k", false)
 		owner.want("k", Unknown, "")
 		tool := join(t, log, 3)

@@ -12,22 +12,26 @@ import (
 // announcement is the intents of one batch: one record of the topic, which is there until
 // all of them are known to be over.
 type announcement struct {
-	id   annID
-	keys []string            // of all its rows
-	open map[string]struct{} // those of which it is not known, durably, what became of them
+	id      annID
+	intents []intent // of all its rows; it never grows, they are pointed at
+	open    int      // of how many it is not known, durably, what became of them
 	// ours: this process has found out about some of them, and so ends the record when it is the
 	// last one. Whoever announced them may be gone.
 	ours bool
+	// unsaid: some are over of which no row says that.
+	unsaid bool
 }
 
 // intent is a create that may be under way, or may have been applied.
 type intent struct {
 	of     *announcement
+	key    string // of its row
 	source model.TopicPartition
 	offset int64
 	name   model.WriteName
 	group  string // whose CRM
 	epoch  int64
+	open   bool // it counts in the announcement's
 }
 
 // over reports whether a row says what became of an intent.
@@ -37,42 +41,66 @@ func (n *intent) over(r *Row) bool {
 }
 
 // Announcement is a batch of creates that was announced.
-type Announcement struct {
-	ledger *Ledger
-	of     *announcement
+type Announcement struct{ of *announcement }
+
+// Create returns one of them, as they were announced.
+func (a *Announcement) Create(i int) Create { return Create{&a.of.intents[i]} }
+
+// Create is a create that was announced; the zero value is none.
+type Create struct{ intent *intent }
+
+// Announced reports whether it is one.
+func (c Create) Announced() bool { return c.intent != nil }
+
+// Creating is a create that is about to be sent.
+type Creating struct {
+	*model.Write
+	Epoch int64 // of the owner of its partition
 }
 
+// row is the key of its row.
+func (c *Creating) row() RowKey { return RowKey{*c.Identity.Space, c.Identity.Key} }
+
 // Announce writes down that creates are about to be sent, and returns when that is
-// acknowledged. epochs are those of their partitions.
-func (l *Ledger) Announce(ctx context.Context, intents []Intent, epochs map[model.TopicPartition]int64) (*Announcement, error) {
-	a := newAnnouncement(annID{l.options.Writer, l.numbers.Add(1)})
-	a.ours = true
-	var replaced []closing
+// acknowledged.
+func (l *Ledger) Announce(ctx context.Context, creates []Creating) (*Announcement, error) {
+	a := &announcement{id: annID{l.options.Writer, l.numbers.Add(1)}, intents: make([]intent, len(creates)), ours: true}
+	value := annValue(creates, time.Now())
 	l.mu.Lock()
-	for i := range intents {
-		n := &intents[i]
-		key := l.key(n.RowKey)
-		if before := l.open(a, key, &intent{of: a, source: n.Source, offset: n.Offset, name: n.Name, group: n.Group, epoch: epochs[n.Source]}); before != nil {
-			replaced = append(replaced, closing{before, strings.Clone(key)})
+	l.fill(a, creates)
+	var replaced []*intent
+	for i := range a.intents {
+		if before := l.open(&a.intents[i]); before != nil {
+			replaced = append(replaced, before)
 		}
 	}
 	l.announced[a.id] = a
 	l.mu.Unlock()
 	acknowledged := make(chan struct{})
-	l.log.Append([]model.Record{l.record(l.annPartition(a.id), annKey(a.id), annValue(epochs, intents, time.Now()))},
-		func([]int64) { close(acknowledged) })
+	record := l.record(l.annPartition(a.id), annKey(a.id), value)
+	l.append(append(make([]model.Record, 0, 1+companions), record), func(int64) { close(acknowledged) })
 	select {
 	case <-acknowledged:
-		l.acknowledged(replaced)
-		return &Announcement{l, a}, nil
+		l.acknowledged(replaced, nil)
+		return &Announcement{a}, nil
 	case <-ctx.Done():
 		l.withdraw(a)
 		return nil, fmt.Errorf("the ledger topic does not take an announcement: %w", context.Cause(ctx))
 	}
 }
 
-func newAnnouncement(id annID) *announcement {
-	return &announcement{id: id, open: make(map[string]struct{})}
+// fill makes the intents of an announcement. Their keys share one allocation. The lock is held.
+func (l *Ledger) fill(a *announcement, creates []Creating) {
+	var text strings.Builder
+	text.Grow(len(creates) * (len(creates[0].Identity.Key) + 8))
+	for i := range creates {
+		c, from := &creates[i], text.Len()
+		text.WriteString(l.key(c.row()))
+		a.intents[i] = intent{
+			of: a, key: text.String()[from:], source: c.Source.TopicPartition, offset: c.Source.Offset, name: c.Name,
+			group: c.Destination.Group, epoch: c.Epoch,
+		}
+	}
 }
 
 // annPartition keeps the announcements of a process in one partition, and so in order.
@@ -81,53 +109,60 @@ func (l *Ledger) annPartition(id annID) int32 { return int32(id.writer % uint64(
 func (l *Ledger) isOurs(a *announcement) bool { return a.id.writer == l.options.Writer }
 
 // open notes an intent. It takes the place of an earlier one of its row, whose owner found it
-// to be over, and whose announcement it returns; and it is over already when a row of a later
-// write, or of a later owner, was read before it: the partitions of the topic are not in step.
-func (l *Ledger) open(a *announcement, key string, n *intent) (replaced *announcement) {
-	text := strings.Clone(key)
-	a.keys = append(a.keys, text)
-	if !l.isOurs(a) {
-		l.listed[text]++
+// to be over, and which it returns; and it is over already when a row of a later write, or of
+// a later owner, was read before it: the partitions of the topic are not in step.
+func (l *Ledger) open(n *intent) (replaced *intent) {
+	if !l.isOurs(n.of) {
+		l.listed[n.key]++
 	}
 	var r Row
-	before := l.intents[text]
-	if before != nil && before.epoch > n.epoch || l.rows.get(key, &r) && n.over(&r) {
+	before := l.intents[n.key]
+	// Of our own it was just decided by what is known of the row.
+	if before != nil && before.epoch > n.epoch || !l.isOurs(n.of) && l.rows.glance(n.key, &r) && n.over(&r) {
 		return nil
 	}
-	a.open[text] = struct{}{}
-	l.intents[text] = n
-	if before != nil {
-		replaced = before.of
-	}
-	return replaced
+	n.open = true
+	n.of.open++
+	l.intents[n.key] = n
+	return before
 }
 
-// Over says that a create of the announcement is over: its row was put and acknowledged, or it
-// was surely not applied.
-func (a *Announcement) Over(k RowKey) {
-	l := a.ledger
+// Over says that a create is over: its row was put and acknowledged, or it was surely not
+// applied.
+func (l *Ledger) Over(c Create) {
 	l.mu.Lock()
-	key := strings.Clone(l.key(k))
-	if n := l.intents[key]; n != nil && n.of == a.of {
-		delete(l.intents, key)
-		l.absent(k, key, n.epoch)
+	c.intent.of.unsaid = true
+	l.over(c.intent)
+	l.unlock()
+}
+
+func (l *Ledger) over(n *intent) {
+	if l.intents[n.key] == n {
+		delete(l.intents, n.key)
+		l.absent(n.key, n.epoch)
 	}
-	delete(a.of.open, key)
-	l.endIfOver(a.of)
-	l.mu.Unlock()
-	l.tell()
+	l.close(n)
+}
+
+// close counts an intent as over, durably.
+func (l *Ledger) close(n *intent) {
+	if n.open {
+		n.open = false
+		n.of.open--
+	}
+	l.endIfOver(n.of)
 }
 
 // absent writes down that a row is not there, where an announcement of another process still
 // says that it may be.
-func (l *Ledger) absent(k RowKey, key string, epoch int64) {
+func (l *Ledger) absent(key string, epoch int64) {
 	var r Row
-	if l.listed[key] == 0 || l.rows.get(key, &r) {
+	if l.listed[key] == 0 || l.rows.glance(key, &r) {
 		return
 	}
 	r = Row{State: absent, Epoch: epoch}
 	l.rows.put(key, &r)
-	l.late = append(l.late, l.record(partitionOf(k, len(l.marks)), rowKey(k, epoch), rowValue(&r)))
+	l.late = append(l.late, l.rowRecord(l.rowKeyOf(key), &r))
 }
 
 // CloseSettled says that writes of a partition are over: those that are settled, as only the
@@ -139,13 +174,11 @@ func (l *Ledger) CloseSettled(p model.TopicPartition, epoch int64, settled func(
 			continue
 		}
 		delete(l.intents, key)
-		delete(n.of.open, key)
-		n.of.ours = true
-		l.absent(l.rowKeyOf(key), key, epoch)
-		l.endIfOver(n.of)
+		n.of.ours, n.of.unsaid = true, true
+		l.absent(key, epoch)
+		l.close(n)
 	}
-	l.mu.Unlock()
-	l.tell()
+	l.unlock()
 }
 
 // closeIntent closes the intent of a row that a record speaks of. Of the record of another
@@ -158,72 +191,75 @@ func (l *Ledger) closeIntent(key string, r *Row, durable bool) {
 		return
 	}
 	delete(l.intents, key)
-	if durable {
-		delete(n.of.open, key)
-		l.endIfOver(n.of)
-	} else {
-		l.closing = append(l.closing, closing{n.of, strings.Clone(key)})
+	switch {
+	case durable:
+		l.close(n)
+	case !l.isOurs(n.of): // of our own, Over is told
+		l.closing = append(l.closing, n)
 	}
 }
 
-// closing is an intent that is over when what was put is acknowledged.
-type closing struct {
-	of  *announcement
-	key string
-}
-
-// acknowledged closes what was put.
-func (l *Ledger) acknowledged(over []closing) {
-	if len(over) == 0 {
+// acknowledged closes what an acknowledged record has replaced, and announced creates that are
+// over by it.
+func (l *Ledger) acknowledged(replaced []*intent, over []Create) {
+	if len(replaced)+len(over) == 0 {
 		return
 	}
 	l.mu.Lock()
-	for _, c := range over {
-		if !l.isOurs(c.of) { // of our own, Over is told
-			c.of.ours = true
-			delete(c.of.open, c.key)
-			l.endIfOver(c.of)
+	for _, n := range replaced {
+		if !l.isOurs(n.of) { // of our own, Over is told
+			n.of.ours = true
+			l.close(n)
 		}
 	}
-	l.mu.Unlock()
-	l.tell()
+	for _, c := range over {
+		l.over(c.intent)
+	}
+	l.unlock()
 }
 
 // endIfOver ends the record of an announcement of which nothing is open.
 func (l *Ledger) endIfOver(a *announcement) {
-	if len(a.open) > 0 || !a.ours || l.announced[a.id] != a {
+	if a.open > 0 || !a.ours || l.announced[a.id] != a {
 		return
 	}
 	l.drop(a)
-	l.late = append(l.late, l.record(l.annPartition(a.id), annKey(a.id), nil))
+	end := l.record(l.annPartition(a.id), annKey(a.id), nil)
+	if a.unsaid {
+		l.late = append(l.late, end)
+	} else {
+		l.ends = append(l.ends, end)
+	}
 }
 
 // withdraw takes an announcement back of which nothing was sent.
 func (l *Ledger) withdraw(a *announcement) {
 	l.mu.Lock()
-	clear(a.open)
-	for _, key := range a.keys {
-		if n := l.intents[key]; n != nil && n.of == a {
-			delete(l.intents, key)
+	a.open, a.unsaid = 0, true
+	for i := range a.intents {
+		n := &a.intents[i]
+		n.open = false
+		if l.intents[n.key] == n {
+			delete(l.intents, n.key)
 		}
 	}
 	l.endIfOver(a)
-	l.mu.Unlock()
-	l.tell()
+	l.unlock()
 }
 
 // drop forgets an announcement whose record has ended.
 func (l *Ledger) drop(a *announcement) {
 	delete(l.announced, a.id)
-	for _, key := range a.keys {
-		if n := l.intents[key]; n != nil && n.of == a {
-			delete(l.intents, key)
+	for i := range a.intents {
+		n := &a.intents[i]
+		if n.open && l.intents[n.key] == n {
+			delete(l.intents, n.key)
 		}
 		if l.isOurs(a) {
 			continue
 		}
-		if l.listed[key]--; l.listed[key] <= 0 {
-			delete(l.listed, key)
+		if l.listed[n.key]--; l.listed[n.key] <= 0 {
+			delete(l.listed, n.key)
 		}
 	}
 }

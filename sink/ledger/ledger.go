@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/rs/zerolog"
 
@@ -18,11 +18,15 @@ import (
 type Log interface {
 	// Partitions returns how many there are.
 	Partitions() int
-	// Append appends records, each to its own partition, and calls done with their offsets once
-	// all are acknowledged; never, when they cannot be written.
-	Append(records []model.Record, done func(offsets []int64))
+	// Append appends records, each to its own partition, and calls done with the offset of the
+	// first once all are acknowledged; never, when they cannot be written. It keeps their texts,
+	// and not the slice.
+	Append(records []model.Record, done func(first int64))
 	// Follow calls apply for every record from the start on, until the context ends.
 	Follow(ctx context.Context, apply func(*model.Record))
+	// Hurry says whether somebody waits for what is read. While nobody does, records may come a
+	// little later and many together, which is cheaper.
+	Hurry(waits bool)
 }
 
 // Options is what a Ledger is made of.
@@ -47,17 +51,23 @@ type Ledger struct {
 	rows      *table
 	spaces    map[model.Space]uint64
 	names     []model.Space // by number
+	space     uint64        // the number that was asked for last
 	scratch   []byte
 	intents   map[string]*intent // by row
 	listed    map[string]int     // the rows of announcements of others that have not ended
-	closing   []closing          // what is over when the put under way is acknowledged
+	closing   []*intent          // what is over when the put under way is acknowledged
 	announced map[annID]*announcement
 	watched   map[string]RowKey
 	changes   map[RowKey]struct{} // watched rows that have changed
 	marks     []uint64            // by partition: the last one of ours that was read
 	marked    chan struct{}       // closed and replaced when one is read
+	barriers  int                 // how many wait
+	hurried   bool                // as the log was told
 	epochs    map[int64]bool      // our own
 	late      []model.Record      // to be appended: what late records of old owners ask for
+	ends      []model.Record      // to be appended with others: of announcements, which rows say to be over
+	ending    bool                // Flush is due
+	spare     []model.Record      // empty, to be used again
 	unread    map[string]uint64   // records of another form, by what is wrong
 }
 
@@ -93,7 +103,9 @@ func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 		records[i] = l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n))
 	}
 	acknowledged := make(chan int64, 1)
-	l.log.Append(records, func(offsets []int64) { acknowledged <- offsets[0] + 1 })
+	l.waits(1)
+	defer l.waits(-1)
+	l.append(records, func(first int64) { acknowledged <- first + 1 })
 	select {
 	case <-ctx.Done():
 		return 0, fmt.Errorf("the ledger topic does not take a mark: %w", context.Cause(ctx))
@@ -112,6 +124,22 @@ func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 			return 0, fmt.Errorf("the ledger topic was not read up to its end: %w", context.Cause(ctx))
 		case <-marked:
 		}
+	}
+}
+
+// waits counts the barriers that wait.
+func (l *Ledger) waits(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.barriers += n
+	l.pace()
+}
+
+// pace tells the log whether somebody waits for what is read. The lock is held.
+func (l *Ledger) pace() {
+	if waits := l.barriers > 0 || len(l.watched) > 0; waits != l.hurried {
+		l.hurried = waits
+		l.log.Hurry(waits)
 	}
 }
 
@@ -158,11 +186,30 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 	return a
 }
 
+// Warm is told of rows that are looked up next. It makes that cheaper, and nothing else.
+func (l *Ledger) Warm(rows iter.Seq[RowKey]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.warm(rows)
+}
+
+func (l *Ledger) warm(rows iter.Seq[RowKey]) {
+	if l.rows.len() < warmFrom {
+		return
+	}
+	w := warmer{table: l.rows}
+	for k := range rows {
+		w.add(l.key(k))
+	}
+	w.warm()
+}
+
 // Watch has Changed told when the row changes. It is forgotten with the change.
 func (l *Ledger) Watch(k RowKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watched[strings.Clone(l.key(k))] = k
+	l.pace()
 }
 
 // Changes returns the watched rows that have changed since the last call.
@@ -174,150 +221,35 @@ func (l *Ledger) Changes() map[RowKey]struct{} {
 	return changes
 }
 
-// Entry is a row with its key.
-type Entry struct {
-	RowKey
-	Row
-}
-
-// Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
-// answers it at once; done is called when it is acknowledged.
-func (l *Ledger) Put(entries []Entry, done func()) {
-	var records []model.Record
-	l.mu.Lock()
-	for i := range entries {
-		records = l.put(records, &entries[i])
-	}
-	over := l.closing
-	l.closing = nil
-	l.mu.Unlock()
-	l.tell()
-	l.log.Append(records, func([]int64) {
-		l.acknowledged(over)
-		done()
-	})
-}
-
-// Import puts rows that a person says, each in the place of what is known of it, whoever owns
-// it: its owner's next record takes the place of that. A create of the row that is still in
-// doubt is over with it.
-func (l *Ledger) Import(entries []Entry, done func()) {
-	l.mu.Lock()
-	for i := range entries {
-		e := &entries[i]
-		key := l.key(e.RowKey)
-		var old Row
-		if l.rows.get(key, &old) {
-			e.Epoch = old.Epoch
-		}
-		if n := l.intents[key]; n != nil {
-			e.Source, e.Offset, e.Epoch = n.source, n.offset, max(e.Epoch, n.epoch)
-		}
-	}
-	l.mu.Unlock()
-	l.Put(entries, done)
-}
-
-// put applies an entry and appends its records. Those of one row go to one partition,
-// and so stay in their order.
-func (l *Ledger) put(records []model.Record, e *Entry) []model.Record {
-	key := l.key(e.RowKey)
-	var old Row
-	was := l.rows.get(key, &old)
-	if e.State == Unknown && l.listed[key] > 0 {
-		e.Row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
-	}
-	l.change(e.RowKey, key, &e.Row, false)
-	p := partitionOf(e.RowKey, len(l.marks))
-	if e.State == Unknown {
-		records = append(records, l.record(p, rowKey(e.RowKey, e.Epoch), nil))
-	} else {
-		records = append(records, l.record(p, rowKey(e.RowKey, e.Epoch), rowValue(&e.Row)))
-	}
-	if was && old.Epoch < e.Epoch {
-		records = append(records, l.record(p, rowKey(e.RowKey, old.Epoch), nil))
-	}
-	return records
-}
-
+// record is a record that says by its key who wrote it, if that matters.
 func (l *Ledger) record(partition int32, key, value []byte) model.Record {
-	return model.Record{TopicPartition: model.TopicPartition{Partition: partition}, Key: key, Value: value, Headers: l.header}
+	return model.Record{TopicPartition: model.TopicPartition{Partition: partition}, Key: key, Value: value}
 }
 
 // key is a row's key in this process: the number of its space, and its source key. It is
 // valid until the next call: what is to be kept is cloned. The lock is held.
 func (l *Ledger) key(k RowKey) string {
-	n, ok := l.spaces[k.Space]
-	if !ok {
-		n = uint64(len(l.names))
-		l.spaces[k.Space] = n
-		l.names = append(l.names, k.Space)
+	n := l.space
+	if n == uint64(len(l.names)) || l.names[n] != k.Space { // most rows have their neighbour's
+		n = l.spaceNumber(k.Space)
+		l.space = n
 	}
 	l.scratch = append(binary.AppendUvarint(l.scratch[:0], n), k.Key...)
-	return unsafe.String(unsafe.SliceData(l.scratch), len(l.scratch))
+	return view(l.scratch)
 }
 
-// change works a row in, if it is the rightful one.
-func (l *Ledger) change(k RowKey, key string, r *Row, durable bool) {
-	var old Row
-	switch {
-	case !l.rows.get(key, &old) || r.Epoch >= old.Epoch:
-		if r.State == Unknown {
-			l.rows.delete(key)
-		} else {
-			l.rows.put(key, r)
-		}
-	case r.State == Known && (old.State == Exists || old.State == Doubt) && r.Source == old.Source && r.Offset == old.Offset:
-		// The answer that the old owner got after all, to the very create that is in doubt.
-		l.adopt(k, key, r, &old)
-	case r.State != Unknown:
-		l.obsolete(k, r.Epoch)
-		return
-	default:
-		return
+func (l *Ledger) spaceNumber(s model.Space) uint64 {
+	n, ok := l.spaces[s]
+	if !ok {
+		n = uint64(len(l.names))
+		s = model.Space{Integration: strings.Clone(s.Integration), Object: strings.Clone(s.Object), Name: strings.Clone(s.Name)}
+		l.spaces[s] = n
+		l.names = append(l.names, s)
 	}
-	l.closeIntent(key, r, durable)
-	if k, ok := l.watched[key]; ok {
-		delete(l.watched, key)
-		l.changes[k] = struct{}{}
-	}
+	return n
 }
 
-// adopt takes over what a late record of an old owner knows. The record itself would come
-// back, were the row to be forgotten: the owner puts its own in its place.
-func (l *Ledger) adopt(k RowKey, key string, r, old *Row) {
-	epoch := r.Epoch
-	adopted := *r
-	adopted.Epoch = old.Epoch
-	l.rows.put(key, &adopted)
-	if l.epochs[old.Epoch] {
-		p := partitionOf(k, len(l.marks))
-		l.late = append(l.late, l.record(p, rowKey(k, old.Epoch), rowValue(&adopted)))
-		l.obsolete(k, epoch)
-	}
-}
-
-// obsolete ends the record of an old owner that came behind the new owner's: compaction
-// keeps both, as their keys differ, and with the new one's end it would count again.
-func (l *Ledger) obsolete(k RowKey, epoch int64) {
-	l.late = append(l.late, l.record(partitionOf(k, len(l.marks)), rowKey(k, epoch), nil))
-}
-
-// tell tells of watched rows that have changed, and appends what reading has led to.
-func (l *Ledger) tell() {
-	l.mu.Lock()
-	changed, late := len(l.changes) > 0, l.late
-	l.late = nil
-	l.mu.Unlock()
-	if len(late) > 0 {
-		l.log.Append(late, func([]int64) {})
-	}
-	if changed {
-		l.options.Changed()
-	}
-}
-
-// rowKeyOf is the opposite of key.
+// rowKeyOf is the opposite of key, and valid as long.
 func (l *Ledger) rowKeyOf(key string) RowKey {
 	n, size := binary.Uvarint([]byte(key[:min(len(key), binary.MaxVarintLen64)]))
 	return RowKey{Space: l.names[n], Key: key[size:]}

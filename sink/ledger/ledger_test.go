@@ -56,7 +56,7 @@ func known(id string, offset, epoch int64) Row {
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{rk(key), r}}, func() { close(done) })
+	m.Put([]Entry{{rk(key), r}}, nil, func() { close(done) })
 	<-done
 }
 
@@ -139,13 +139,21 @@ func TestALateRecordOfAnOldOwnerDoesNotEraseTheNewOwners(t *testing.T) {
 	})
 }
 
+// creating are creates of rows, from an offset on.
+func creating(epoch, offset int64, keys ...string) (creates []Creating) {
+	for i, k := range keys {
+		w := &model.Write{
+			Name: 1, Source: &model.Kept{TopicPartition: testSource, Offset: offset + int64(i)},
+			Identity: &model.Identity{Space: &testSpace, Key: k},
+		}
+		creates = append(creates, Creating{w, epoch})
+	}
+	return creates
+}
+
 func announce(t *testing.T, m *member, keys ...string) *Announcement {
 	t.Helper()
-	var intents []Intent
-	for i, k := range keys {
-		intents = append(intents, Intent{RowKey: rk(k), Source: testSource, Offset: int64(10 + i), Name: 1})
-	}
-	a, err := m.Announce(t.Context(), intents, map[model.TopicPartition]int64{testSource: m.epoch})
+	a, err := m.Announce(t.Context(), creating(m.epoch, 10, keys...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +171,8 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 			next.wantOpen(k, true)
 		}
 		a.set("written", known("7", 10, a.epoch))
-		announced.Over(rk("written"))
-		announced.Over(rk("refused"))
+		a.Over(announced.Create(0))
+		a.Over(announced.Create(1))
 		next.wantOpen("written", false)
 		a.wantOpen("refused", false)
 		// Only its owner knows of the refused one, until the announcement ends.
@@ -203,8 +211,8 @@ func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
 		log := newMemoryLog(2)
 		a := join(t, log, 1)
 		announced := announce(t, a, "x", "y")
-		announced.Over(rk("x"))
-		announced.Over(rk("y"))
+		a.Over(announced.Create(0))
+		a.Over(announced.Create(1))
 		synctest.Wait()
 		log.compact()
 		for _, records := range log.parts {
@@ -224,7 +232,7 @@ func TestAnAnnouncementThatIsNotAcknowledgedIsWithdrawn(t *testing.T) {
 		log.hold(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := a.Announce(ctx, []Intent{{RowKey: rk("k"), Source: testSource, Offset: 1}}, nil); err == nil {
+		if _, err := a.Announce(ctx, creating(0, 1, "k")); err == nil {
 			t.Fatal("it was announced although nothing acknowledged it")
 		}
 		log.hold(false)
@@ -240,7 +248,7 @@ func TestANewCreateOfTheNewOwnerTakesThePlaceOfAnOpenOne(t *testing.T) {
 		announce(t, old, "k")
 		owner.wantOpen("k", true)
 		again := announce(t, owner, "k") // it was found not to have been applied
-		again.Over(rk("k"))
+		owner.Over(again.Create(0))
 		owner.wantOpen("k", false)
 		old.wantOpen("k", false)
 		log.compact()

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -23,20 +24,20 @@ func newMemoryLog(partitions int) *memoryLog {
 
 func (m *memoryLog) Partitions() int { return len(m.parts) }
 
-func (m *memoryLog) Append(records []model.Record, done func([]int64)) {
+func (m *memoryLog) Append(records []model.Record, done func(int64)) {
+	records = slices.Clone(records)
 	m.mu.Lock()
 	write := func() {
 		m.mu.Lock()
-		offsets := make([]int64, len(records))
-		for i, r := range records {
-			offsets[i] = int64(len(m.parts[r.Partition]))
-			r.Offset = offsets[i]
+		first := int64(len(m.parts[records[0].Partition]))
+		for _, r := range records {
+			r.Offset = int64(len(m.parts[r.Partition]))
 			m.parts[r.Partition] = append(m.parts[r.Partition], r)
 		}
 		close(m.changed)
 		m.changed = make(chan struct{})
 		m.mu.Unlock()
-		done(offsets)
+		done(first)
 	}
 	if m.held {
 		m.waiting = append(m.waiting, write)
@@ -80,6 +81,8 @@ func (m *memoryLog) compact() {
 		}
 	}
 }
+
+func (m *memoryLog) Hurry(bool) {}
 
 func (m *memoryLog) Follow(ctx context.Context, apply func(*model.Record)) {
 	at := make([]int, len(m.parts))

@@ -3,8 +3,8 @@ package ledger
 import (
 	"cmp"
 	"encoding/binary"
-	"hash/fnv"
 	"time"
+	"unsafe"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -65,11 +65,12 @@ type Intent struct {
 
 // The records of the topic. Keys begin with the version and the kind:
 //
-//	row:          'r' integration object space epoch, then the source key -> state group id topic partition offset
-//	announcement: 'a' writer number -> epoch, time, then its intents
+//	row:          'r' integration object space epoch, then the source key -> state writer group id topic partition offset
+//	announcement: 'a' writer number -> time, how many, then its intents: what of one is as before, source key, offset, the rest
 //	mark:         'm' writer -> number
 //
-// Texts are a length and the bytes, numbers are uvarints. A null value ends a row or an announcement.
+// Texts are a length and the bytes, numbers are uvarints; the writer of a row has 8 bytes. A null
+// value ends a row or an announcement.
 const (
 	version  = 1
 	kindRow  = 'r'
@@ -77,37 +78,65 @@ const (
 	kindMark = 'm'
 )
 
-// writerHeader says which process wrote a record: it knows its own already.
+// writerHeader says which process ended a row: it knows its own already, and a null value has no
+// room for that.
 const writerHeader = "w"
+
+const (
+	writerBytes = 8
+	// leastIntent is what an intent takes at least.
+	leastIntent = 3
+)
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// rowKey is the key of a row's record.
-func rowKey(k RowKey, epoch int64) []byte {
-	b := append(make([]byte, 0, 16+len(k.Space.Integration)+len(k.Space.Object)+len(k.Space.Name)+len(k.Key)), version, kindRow)
-	b = appendText(appendText(appendText(b, k.Space.Integration), k.Space.Object), k.Space.Name)
+// recordBytes is about what a row's record takes: its texts, and what stands between them.
+func recordBytes(k *RowKey, group, id, topic string) int {
+	const between = 32
+	return between + len(k.Space.Integration) + len(k.Space.Object) + len(k.Space.Name) + len(k.Key) + len(group) + len(id) + len(topic)
+}
+
+// appendRowKey appends the key of a row's record.
+func appendRowKey(b []byte, k RowKey, epoch int64) []byte {
+	b = appendSpace(append(b, version, kindRow), &k.Space)
 	b = binary.AppendUvarint(b, uint64(epoch))
 	return append(b, k.Key...)
 }
 
-func rowValue(r *Row) []byte {
-	b := append(make([]byte, 0, 24+len(r.Group)+len(r.ID)+len(r.Source.Topic)), byte(r.State))
+func appendSpace(b []byte, s *model.Space) []byte {
+	return appendText(appendText(appendText(b, s.Integration), s.Object), s.Name)
+}
+
+func appendRowValue(b []byte, r *Row, writer uint64) []byte {
+	b = binary.LittleEndian.AppendUint64(append(b, byte(r.State)), writer)
 	b = appendText(appendText(appendText(b, r.Group), r.ID), r.Source.Topic)
 	b = binary.AppendUvarint(b, uint64(r.Source.Partition))
 	return binary.AppendUvarint(b, uint64(r.Offset))
 }
 
-// partitionOf spreads rows over the partitions of the topic. The hash is our own, so that
-// it stays the same whatever the client does.
-func partitionOf(k RowKey, partitions int) int32 {
-	h := fnv.New32a()
-	for _, s := range []string{k.Space.Integration, k.Space.Object, k.Space.Name, k.Key} {
-		_, _ = h.Write([]byte(s))
-		_, _ = h.Write([]byte{0})
+// wroteRow reports whether a row's record is a process's own.
+func wroteRow(r *model.Record, writer uint64) bool {
+	if r.Value != nil {
+		return len(r.Value) > writerBytes && binary.LittleEndian.Uint64(r.Value[1:]) == writer
 	}
-	return int32(h.Sum32() % uint32(partitions))
+	w, ok := r.Header(writerHeader)
+	return ok && len(w) == writerBytes && binary.LittleEndian.Uint64(w) == writer
+}
+
+// partitionOf spreads rows over the partitions of the topic. The hash (FNV-1a) is our own, so
+// that it stays the same whatever the client does.
+func partitionOf(k RowKey, partitions int) int32 {
+	const offset, prime = 2166136261, 16777619
+	h := uint32(offset)
+	for _, s := range [...]string{k.Space.Integration, k.Space.Object, k.Space.Name, k.Key} {
+		for i := range len(s) {
+			h = (h ^ uint32(s[i])) * prime
+		}
+		h *= prime // as a byte of zero
+	}
+	return int32(h % uint32(partitions))
 }
 
 // annID names an announcement.
@@ -118,24 +147,77 @@ func annKey(id annID) []byte {
 	return binary.AppendUvarint(b, id.number)
 }
 
-func annValue(epochs map[model.TopicPartition]int64, intents []Intent, at time.Time) []byte {
-	b := binary.AppendUvarint(nil, uint64(at.UnixMilli()))
-	b = binary.AppendUvarint(b, uint64(len(intents)))
-	for i := range intents {
-		n := &intents[i]
-		b = appendText(appendText(appendText(b, n.Space.Integration), n.Space.Object), n.Space.Name)
-		b = appendText(appendText(appendText(b, n.Key), n.Group), n.Source.Topic)
-		b = binary.AppendUvarint(b, uint64(n.Source.Partition))
-		b = binary.AppendUvarint(b, uint64(n.Offset))
-		b = binary.AppendUvarint(b, uint64(n.Name))
-		b = binary.AppendUvarint(b, uint64(epochs[n.Source]))
+func annValue(creates []Creating, at time.Time) []byte {
+	first := creates[0].row()
+	size := recordBytes(&first, creates[0].Destination.Group, "", creates[0].Source.Topic)
+	b := binary.AppendUvarint(make([]byte, 0, size+len(creates)*(len(first.Key)+2*leastIntent)), uint64(at.UnixMilli()))
+	b = binary.AppendUvarint(b, uint64(len(creates)))
+	before := &Creating{}
+	for i := range creates {
+		b = appendIntent(b, &creates[i], before)
+		before = &creates[i]
 	}
 	return b
 }
 
+// What of an intent is as it is of the one before: most of a batch are of one table.
+const (
+	sameSpace byte = 1 << iota
+	sameGroup
+	sameSource
+	sameOwner // its write's name and its epoch
+)
+
+func appendIntent(b []byte, c, before *Creating) []byte {
+	at := len(b)
+	b = appendText(append(b, 0), c.Identity.Key)
+	b = binary.AppendUvarint(b, uint64(c.Source.Offset))
+	known := before.Write != nil
+	if known && *c.Identity.Space == *before.Identity.Space {
+		b[at] |= sameSpace
+	} else {
+		b = appendSpace(b, c.Identity.Space)
+	}
+	if known && c.Destination.Group == before.Destination.Group {
+		b[at] |= sameGroup
+	} else {
+		b = appendText(b, c.Destination.Group)
+	}
+	if known && c.Source.TopicPartition == before.Source.TopicPartition {
+		b[at] |= sameSource
+	} else {
+		b = binary.AppendUvarint(appendText(b, c.Source.Topic), uint64(c.Source.Partition))
+	}
+	if known && c.Name == before.Name && c.Epoch == before.Epoch {
+		b[at] |= sameOwner
+	} else {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(c.Name)), uint64(c.Epoch))
+	}
+	return b
+}
+
+// intent reads an intent; n and k are the one before.
+func (r *reader) intent(n *intent, k *RowKey) {
+	same := r.byte()
+	k.Key, n.offset = r.text(), r.number()
+	if same&sameSpace == 0 {
+		k.Space = r.space()
+	}
+	if same&sameGroup == 0 {
+		n.group = r.text()
+	}
+	if same&sameSource == 0 {
+		n.source = r.source()
+	}
+	if same&sameOwner == 0 {
+		n.name, n.epoch = model.WriteName(r.number()), r.number()
+	}
+}
+
 func markKey(writer uint64) []byte { return binary.AppendUvarint([]byte{version, kindMark}, writer) }
 
-// reader reads the parts of a record; bad is set when it ends too early.
+// reader reads the parts of a record; bad is set when it ends too early. Its texts are valid as
+// long as the record.
 type reader struct {
 	rest []byte
 	bad  bool
@@ -161,31 +243,33 @@ func (r *reader) number() int64 {
 	return int64(v)
 }
 
-func (r *reader) text() []byte {
-	n := r.uvarint()
+// take takes n bytes off, or none when there are fewer.
+func (r *reader) take(n uint64) []byte {
 	if n > uint64(len(r.rest)) {
 		r.bad, r.rest = true, nil
 		return nil
 	}
-	text := r.rest[:n]
+	b := r.rest[:n]
 	r.rest = r.rest[n:]
-	return text
+	return b
 }
 
+func (r *reader) text() string { return view(r.take(r.uvarint())) }
+
 func (r *reader) space() model.Space {
-	return model.Space{Integration: string(r.text()), Object: string(r.text()), Name: string(r.text())}
+	return model.Space{Integration: r.text(), Object: r.text(), Name: r.text()}
 }
 
 func (r *reader) source() model.TopicPartition {
-	return model.TopicPartition{Topic: string(r.text()), Partition: int32(r.number())}
+	return model.TopicPartition{Topic: r.text(), Partition: int32(r.number())}
 }
 
 func (r *reader) byte() byte {
-	if len(r.rest) == 0 {
-		r.bad = true
-		return 0
+	if b := r.take(1); b != nil {
+		return b[0]
 	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
+	return 0
 }
+
+// view is bytes as text without a copy: valid as long as nobody writes to them.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -70,6 +70,16 @@ func (b bucket) find(tag uint16, key string) int {
 	return -1
 }
 
+// glance returns a byte of the first row with the tag.
+func (b bucket) glance(tag uint16) byte {
+	for i := range b.rows() {
+		if b.tag(i) == tag {
+			return b[len(b)-b.place(i)]
+		}
+	}
+	return 0
+}
+
 // add appends a row, for which there is room.
 func (b bucket) add(tag uint16, text []byte) {
 	n := b.rows()

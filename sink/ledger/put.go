@@ -1,0 +1,214 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
+
+// Entry is a row with its key.
+type Entry struct {
+	RowKey
+	Row
+}
+
+// Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
+// answers it at once; done is called when it is acknowledged, and over are announced creates that
+// are over then. Nothing of the entries is kept.
+func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
+	out := rowRecords{ledger: l}
+	l.mu.Lock()
+	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
+	l.warm(func(yield func(RowKey) bool) {
+		for i := range entries {
+			yield(entries[i].RowKey)
+		}
+	})
+	for i := range entries {
+		out.left = len(entries) - i
+		out.put(&entries[i])
+	}
+	closing := l.closing
+	l.closing = nil
+	l.unlock()
+	l.append(out.records, func(int64) {
+		l.acknowledged(closing, over)
+		done()
+	})
+}
+
+// Import puts rows that a person says, each in the place of what is known of it, whoever owns
+// it: its owner's next record takes the place of that. A create of the row that is still in
+// doubt is over with it.
+func (l *Ledger) Import(entries []Entry, done func()) {
+	l.mu.Lock()
+	for i := range entries {
+		e := &entries[i]
+		key := l.key(e.RowKey)
+		var old Row
+		if l.rows.get(key, &old) {
+			e.Epoch = old.Epoch
+		}
+		if n := l.intents[key]; n != nil {
+			e.Source, e.Offset, e.Epoch = n.source, n.offset, max(e.Epoch, n.epoch)
+		}
+	}
+	l.mu.Unlock()
+	l.Put(entries, nil, done)
+}
+
+// put applies an entry and appends its records. Those of one row go to one partition,
+// and so stay in their order.
+func (w *rowRecords) put(e *Entry) {
+	l := w.ledger
+	key := l.key(e.RowKey)
+	row := e.Row
+	if row.State == Unknown && l.listed[key] > 0 {
+		row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
+	}
+	var old Row
+	was := l.rows.glance(key, &old)
+	l.change(key, &row, &old, was, false)
+	w.append(e.RowKey, &row)
+	if was && old.Epoch < row.Epoch {
+		w.append(e.RowKey, &Row{Epoch: old.Epoch})
+	}
+}
+
+// rowRecords are records of rows. Their texts share one allocation, or a few.
+type rowRecords struct {
+	ledger  *Ledger
+	records []model.Record
+	text    []byte
+	left    int // how many are still to come, about
+}
+
+// append appends the record that says what a row is, or, with State Unknown, that the record
+// of this epoch has ended.
+func (w *rowRecords) append(k RowKey, r *Row) {
+	l := w.ledger
+	if size := recordBytes(&k, r.Group, r.ID, r.Source.Topic); cap(w.text)-len(w.text) < size {
+		w.text = make([]byte, 0, size*max(1, w.left))
+	}
+	record := model.Record{TopicPartition: model.TopicPartition{Partition: partitionOf(k, len(l.marks))}}
+	from := len(w.text)
+	w.text = appendRowKey(w.text, k, r.Epoch)
+	record.Key = w.text[from:len(w.text):len(w.text)]
+	if r.State == Unknown {
+		record.Headers = l.header
+	} else {
+		from = len(w.text)
+		w.text = appendRowValue(w.text, r, l.options.Writer)
+		record.Value = w.text[from:len(w.text):len(w.text)]
+	}
+	w.records = append(w.records, record)
+}
+
+// rowRecord is one such record.
+func (l *Ledger) rowRecord(k RowKey, r *Row) model.Record {
+	w := rowRecords{ledger: l}
+	w.append(k, r)
+	return w.records[0]
+}
+
+// change works a row in, if it is the rightful one. old is what is there, without its id.
+func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
+	switch {
+	case !was || r.Epoch >= old.Epoch:
+		if r.State == Unknown {
+			l.rows.delete(key)
+		} else {
+			l.rows.put(key, r)
+		}
+	case r.State == Known && (old.State == Exists || old.State == Doubt) && r.Source == old.Source && r.Offset == old.Offset:
+		// The answer that the old owner got after all, to the very create that is in doubt.
+		l.adopt(key, r, old)
+	case r.State != Unknown:
+		l.obsolete(l.rowKeyOf(key), r.Epoch)
+		return
+	default:
+		return
+	}
+	l.closeIntent(key, r, durable)
+	if k, ok := l.watched[key]; ok {
+		delete(l.watched, key)
+		l.changes[k] = struct{}{}
+	}
+}
+
+// adopt takes over what a late record of an old owner knows. The record itself would come
+// back, were the row to be forgotten: the owner puts its own in its place.
+func (l *Ledger) adopt(key string, r, old *Row) {
+	adopted := *r
+	adopted.Epoch = old.Epoch
+	l.rows.put(key, &adopted)
+	if l.epochs[old.Epoch] {
+		k := l.rowKeyOf(key)
+		l.late = append(l.late, l.rowRecord(k, &adopted))
+		l.obsolete(k, r.Epoch)
+	}
+}
+
+// obsolete ends the record of an old owner that came behind the new owner's: compaction
+// keeps both, as their keys differ, and with the new one's end it would count again.
+func (l *Ledger) obsolete(k RowKey, epoch int64) {
+	l.late = append(l.late, l.rowRecord(k, &Row{Epoch: epoch}))
+}
+
+// unlock gives the lock back. Then it tells of watched rows that have changed, and appends
+// what the change has led to.
+func (l *Ledger) unlock() {
+	changed, late := len(l.changes) > 0, l.late
+	l.late = nil
+	if len(l.ends) > 0 && !l.ending {
+		l.ending = true
+		time.AfterFunc(endAfter, l.Flush)
+	}
+	l.pace()
+	l.mu.Unlock()
+	if len(late) > 0 {
+		l.append(late, func(int64) {})
+	}
+	if changed {
+		l.options.Changed()
+	}
+}
+
+// endAfter is how long the end of an announcement waits for records to travel with: it
+// is a produce of its own otherwise, with each batch. Nobody waits for it, as
+// the rows say the same; it is little beside the time for which a dead announcement is kept.
+const endAfter = 100 * time.Millisecond
+
+// Flush appends what was left for other records to take along.
+func (l *Ledger) Flush() {
+	l.mu.Lock()
+	ends := l.ends
+	l.ends, l.ending = nil, false
+	l.mu.Unlock()
+	if len(ends) > 0 {
+		l.log.Append(ends, func(int64) {})
+	}
+}
+
+// companions is the room for what an append takes along, which is mostly an end or two.
+const companions = 4
+
+// append appends records, and takes along what was left for that. The slice is the ledger's
+// from here on.
+func (l *Ledger) append(records []model.Record, done func(first int64)) {
+	l.mu.Lock()
+	records = append(records, l.ends...)
+	l.ends = nil
+	l.mu.Unlock()
+	l.log.Append(records, done)
+	clear(records)
+	l.mu.Lock()
+	if cap(records) > cap(l.spare) && cap(records) <= mostSpare {
+		l.spare = records[:0]
+	}
+	l.mu.Unlock()
+}
+
+// mostSpare bounds the records that are kept to be used again: those of a full batch, and some.
+const mostSpare = 512
