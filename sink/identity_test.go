@@ -482,7 +482,9 @@ func TestARowWhoseSearchTheCRMDoesNotUnderstandDoesNotStopTheOthers(t *testing.T
 	for id := 2; id <= 6; id++ {
 		k.Produce(t, change(topic, "u", id, 1))
 	}
-	waitFor(t, "each row", func() bool { return len(c.records("acme")) == 5 && s.Status().Totals.DeadLettered["MALFORMED_QUERY"] == 1 })
+	waitFor(t, "each row", func() bool {
+		return len(c.records("acme")) == 5 && s.Status().Totals.DeadLettered["MALFORMED_QUERY"] == 1
+	})
 	if holds := s.Status().Holds; len(holds) != 0 {
 		t.Errorf("it is still shown as held: %+v", holds)
 	}

@@ -82,6 +82,7 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 			part.epoch = epoch
 		}
 	}
+	s.identity.ledger.Own(ps, true)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,8 +58,10 @@ type Ledger struct {
 	marks     []uint64            // by partition: the last one of ours that was read
 	marked    chan struct{}       // closed and replaced when one is read
 	epochs    map[int64]bool      // our own
-	late      []model.Record      // to be appended: what late records of old owners ask for
-	unread    map[string]uint64   // records of another form, by what is wrong
+	owned     map[model.TopicPartition]struct{}
+	ended     []ended
+	late      []model.Record    // to be appended: what late records of old owners ask for
+	unread    map[string]uint64 // records of another form, by what is wrong
 }
 
 // New makes an empty ledger. Follow fills it.
@@ -77,6 +80,7 @@ func New(o Options) *Ledger {
 		marked:    make(chan struct{}),
 		unread:    make(map[string]uint64),
 		epochs:    make(map[int64]bool),
+		owned:     make(map[model.TopicPartition]struct{}),
 	}
 }
 
@@ -88,10 +92,7 @@ func (l *Ledger) Follow(ctx context.Context) { l.log.Follow(ctx, l.apply) }
 // coordinator has confirmed the membership after the call.
 func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 	n := l.numbers.Add(1)
-	records := make([]model.Record, len(l.marks))
-	for i := range records {
-		records[i] = l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n))
-	}
+	records := l.appendMarks(nil, n)
 	acknowledged := make(chan int64, 1)
 	l.log.Append(records, func(offsets []int64) { acknowledged <- offsets[0] + 1 })
 	select {
@@ -115,16 +116,32 @@ func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 	}
 }
 
+// appendMarks appends a mark for each partition.
+func (l *Ledger) appendMarks(records []model.Record, n uint64) []model.Record {
+	for i := range l.marks {
+		records = append(records, l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n)))
+	}
+	return records
+}
+
 // readTo reports whether the marks of that number were read in every partition.
 func (l *Ledger) readTo(n uint64) (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, at := range l.marks {
-		if at < n {
-			return false, l.marked
+	return slices.Min(l.marks) >= n, l.marked
+}
+
+// Own says that partitions of the source are this process's, or are not any more.
+func (l *Ledger) Own(ps []model.TopicPartition, owned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range ps {
+		if owned {
+			l.owned[p] = struct{}{}
+		} else {
+			delete(l.owned, p)
 		}
 	}
-	return true, nil
 }
 
 // Answer is what is known of a row.
@@ -257,6 +274,11 @@ func (l *Ledger) change(k RowKey, key string, r *Row, durable bool) {
 		return
 	}
 	l.closeIntent(key, r, durable)
+	l.note(key)
+}
+
+// note notes that a row has changed which somebody may watch.
+func (l *Ledger) note(key string) {
 	if k, ok := l.watched[key]; ok {
 		delete(l.watched, key)
 		l.changes[k] = struct{}{}
