@@ -193,13 +193,20 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 		d.put(putting{entry: e, after: func() { s.settle(e, fate) }}, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch)
 	case fate.Reason == nil:
 		s.settle(e, fate)
-	case fate.Kind == model.InDoubt && e.Write.Want != model.Delete:
+	case d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
 		after := func() { s.letters.refusedWrite(e, fate, now, time.Now()) }
 		d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch)
 	default:
 		s.letters.refusedWrite(e, fate, now, now)
 	}
+}
+
+// newDoubt reports whether a write that is given up leaves its row in doubt, which the ledger does not
+// know yet. What it knows stays: it names the create that the doubt is about.
+func (d *identities) newDoubt(e *batching.Entry, fate model.Fate, known *ledger.Answer) bool {
+	doubt := d.doubts[e].Announced() || fate.Kind == model.InDoubt && e.Write.Want != model.Delete
+	return doubt && (known.State == ledger.Unknown || known.State == ledger.Doubt && known.Open != nil)
 }
 
 // become makes a write what was decided.

@@ -132,6 +132,37 @@ func TestACreateWhoseAnswerWasLostIsParkedAndItsRowIsNotCreatedLater(t *testing.
 	}
 }
 
+// TestARowInDoubtIsSoSinceItsCreate: by that write its late answer is known, and a person finds it.
+func TestARowInDoubtIsSoSinceItsCreate(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(n int, _ call, w http.ResponseWriter) bool {
+		if n == 0 {
+			hijack(t, w)
+		}
+		return n == 0
+	}
+	topic := k.NewTopic(t, 1, nil)
+	k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 1, 2), change(topic, "u", 1, 3), change(topic, "u", 1, 4))
+	runs(t, sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, "")), Log: testLog(t), UntilEnd: true})
+	wantSaid(t, a, "create v1")
+	wantLetters(t, k, topic, "in_doubt", "in_doubt", "in_doubt", "in_doubt")
+	for i, r := range k.ReadAll(t, topic+".dead") {
+		if message := headerOf(r, "__connect.errors.exception.message"); i > 0 && !strings.Contains(message, "since "+topic+"/0 offset 0") {
+			t.Errorf("letter %d does not name the create: %s", i, message)
+		}
+	}
+}
+
+func headerOf(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
 // crm is an API that keeps records: the sandbox over real HTTP.
 type crm struct {
 	*httptest.Server
@@ -271,6 +302,47 @@ func TestACreateInDoubtIsSearchedForUntilTheIndexMustHaveIt(t *testing.T) {
 			c.want(t, "acme", "u1@example.com v2")
 			wantLetters(t, k, topic)
 		})
+	}
+}
+
+// TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused: a later change of the row need
+// not bring what it was found by.
+func TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"},
+		sandbox.Fault{Type: "update", Count: 1, Do: sandbox.DoStatus, Status: 400, Body: "text", Message: "no"})
+	o := c.lateSink(t, k, topic, matching)
+	k.Produce(t, change(topic, "c", 1, 1))
+	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
+		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
+	}
+	wantLetters(t, k, topic, "bad_request")
+	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
+	runs(t, o)
+	if n := c.requests("create"); n != 1 || len(c.records("acme")) != 1 {
+		t.Errorf("%d creates, %d records of one row", n, len(c.records("acme")))
+	}
+}
+
+func TestACreateInDoubtOfWhichSeveralRecordsAreFoundIsRemembered(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+	topic := k.NewTopic(t, 1, nil)
+	c.seed(t, "acme", map[string]any{"email": "u1@example.com"}, map[string]any{"email": "u1@example.com"})
+	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"})
+	o := c.lateSink(t, k, topic, matching, func(r *config.Route) { r.OnCreate = config.ActionCreate }) // which does not look first
+	k.Produce(t, change(topic, "c", 1, 1))
+	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
+		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
+	}
+	wantLetters(t, k, topic, "several_matches")
+	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
+	runs(t, o)
+	wantLetters(t, k, topic, "in_doubt", "several_matches")
+	if n := c.requests("create"); n != 1 {
+		t.Errorf("%d creates of one row", n)
 	}
 }
 

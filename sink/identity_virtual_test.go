@@ -4,6 +4,7 @@ package sink_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -37,22 +38,54 @@ func (a *api) creates() map[string]int {
 	return all
 }
 
+// moved makes a sink that owns both partitions give one of them to another, which it returns,
+// while it sends what is produced.
+func (v *virtual) moved(t *testing.T, rows int, before ...func()) *running {
+	time.Sleep(10 * time.Second)
+	join := v.kafka.RefuseGroup("g", kerr.CoordinatorLoadInProgress, kmsg.JoinGroup)
+	other := start(t, v.options)
+	time.Sleep(10 * time.Second)
+	for _, f := range before {
+		f()
+	}
+	var records []*kgo.Record
+	for id := range rows {
+		records = append(records, change(v.topic, "c", id, 1))
+	}
+	v.kafka.Produce(t, records...)
+	time.Sleep(2 * time.Second)
+	join()
+	return other
+}
+
+// A request is under way when its partition moves, and it fails before the CRM has it: the new
+// owner hears of that from the old one.
+func TestACreateThatFailedAtItsOldOwnerIsTheNewOwnersToSend(t *testing.T) {
+	inVirtualTime(t, func(n int, _ call, w http.ResponseWriter) bool {
+		if n == 0 {
+			time.Sleep(40 * time.Second) // longer than a partition is held back
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		return n == 0
+	}, func(t *testing.T, v *virtual) {
+		other := v.moved(t, 20)
+		time.Sleep(5 * time.Minute)
+		a, b := v.Status(), other.Status()
+		if n := a.Totals.Written["create"] + b.Totals.Written["create"]; n != 20 || len(a.Totals.DeadLettered)+len(b.Totals.DeadLettered) != 0 || b.Totals.Written["create"] == 0 {
+			t.Errorf("%d rows created, totals %+v and %+v", n, a.Totals, b.Totals)
+		}
+		if err := other.drain(); err != nil {
+			t.Error(err)
+		}
+	}, remembering(t))
+}
+
 // The brokers take nothing for the ledger while a partition moves: what its old owner was about
 // to announce is the new owner's to create.
 func TestACreateWhosePartitionMovedWhileItWasAnnouncedIsNotSent(t *testing.T) {
 	inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
-		time.Sleep(10 * time.Second)
-		join := v.kafka.RefuseGroup("g", kerr.CoordinatorLoadInProgress, kmsg.JoinGroup)
-		other := start(t, v.options)
-		time.Sleep(10 * time.Second)
-		take := v.kafka.RefuseTopic("g.ledger", kerr.NotLeaderForPartition, kmsg.Produce)
-		var records []*kgo.Record
-		for id := range 20 {
-			records = append(records, change(v.topic, "c", id, 1))
-		}
-		v.kafka.Produce(t, records...)
-		time.Sleep(2 * time.Second)
-		join()
+		var take func()
+		other := v.moved(t, 20, func() { take = v.kafka.RefuseTopic("g.ledger", kerr.NotLeaderForPartition, kmsg.Produce) })
 		time.Sleep(40 * time.Second)
 		if n := len(v.taken()); n != 0 {
 			t.Fatalf("%d requests, although nothing can be announced", n)

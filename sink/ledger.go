@@ -85,6 +85,7 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 			part.epoch = epoch
 		}
 	}
+	s.identity.ledger.Own(ps, true)
 	return nil
 }
 

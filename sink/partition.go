@@ -163,6 +163,9 @@ func (s assignments) Replaced() {
 
 // endAssignment forgets the trackers. What is still in a request survives. The lock is held.
 func (s *Sink) endAssignment(ps []model.TopicPartition) {
+	if s.identity.ledger != nil {
+		s.identity.ledger.Own(ps, false)
+	}
 	for _, p := range ps {
 		part := s.parts[p]
 		if part == nil {

@@ -175,6 +175,18 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	return true
 }
 
+// keep puts the record that a create in doubt turned out to be, where the CRM refuses what was to
+// be written into it: a later write of the row need not bring what it was found by. It reports false
+// when there is nothing to put, and else calls after when that is acknowledged.
+func (d *identities) keep(e *batching.Entry, f *flight, after func()) bool {
+	w := e.Write
+	if !d.doubts[e].Announced() || w.Type != model.Update || w.ID == w.Identity.Gone {
+		return false
+	}
+	d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}, f.epoch)
+	return true
+}
+
 // putting is a write whose fate waits for the ledger.
 type putting struct {
 	entry  *batching.Entry

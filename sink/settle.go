@@ -58,7 +58,10 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 		case fates[i].Kind != model.DeadLettered && fates[i].Kind != model.InDoubt:
 			s.settle(e, fates[i])
 		default:
-			s.letters.refusedWrite(e, fates[i], began, now)
+			refuse := func() { s.letters.refusedWrite(e, fates[i], began, now) }
+			if !s.identity.keep(e, &flights[i], refuse) {
+				refuse()
+			}
 		}
 	}
 	s.identity.flush()
@@ -147,6 +150,7 @@ func (s *Sink) tellVerdict(b *batching.Batch, a *model.Answer, v batching.Verdic
 func (s *Sink) settle(e *batching.Entry, fate model.Fate) {
 	w := e.Write
 	s.sched.Settled(e)
+	s.identity.over(e)
 	s.memory.release(w.Size())
 	s.count(w.Route, fate, w.Type)
 	p := w.Source.TopicPartition

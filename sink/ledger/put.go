@@ -131,6 +131,11 @@ func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
 		return
 	}
 	l.closeIntent(key, r, durable)
+	l.note(key)
+}
+
+// note notes that a row has changed which somebody may watch.
+func (l *Ledger) note(key string) {
 	if k, ok := l.watched[key]; ok {
 		delete(l.watched, key)
 		l.changes[k] = struct{}{}
