@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink/kafka"
@@ -111,6 +112,10 @@ func OpenLedgerTool(ctx context.Context, o LedgerToolOptions) (*LedgerTool, erro
 	}
 	return t, nil
 }
+
+// flushTimeout is how long what an import wrote last may take to be acknowledged: ends of
+// announcements that it found to be over.
+const flushTimeout = 5 * time.Second
 
 // Close ends it. What an import has led to is acknowledged by then, if anything still is.
 func (t *LedgerTool) Close() {

@@ -241,6 +241,17 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 	return false
 }
 
+// asChosen reports whether a write that was chosen to be sent still is what it was chosen as:
+// its partition has not left since, and so nobody else can have sent it.
+func (s *Sink) asChosen(w *model.Write, f *flight) bool {
+	part := s.parts[w.Source.TopicPartition]
+	if part == nil || part.tracker == nil || part.leaving || part.epoch != f.epoch {
+		return false
+	}
+	_, survives := part.survivors[idOf(w)]
+	return !survives
+}
+
 func everything(*model.Write) bool { return true }
 
 // flight is what is known of a write in a request.

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +43,28 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 			d.over(e) // an earlier create of it was not applied, as is known by now
 		}
 	}
-	return nil
+	return d.stillOurs(b, flights)
+}
+
+// errMoved says that a partition has left since its writes were chosen.
+var errMoved = errors.New("a partition was taken away meanwhile")
+
+// stillOurs looks whether a batch that was announced may go. The announcement can have taken
+// long, and whoever got a partition meanwhile has not seen it: what is announced is withdrawn.
+func (d *identities) stillOurs(b *batching.Batch, flights []flight) error {
+	moved := false
+	for i, e := range b.Entries {
+		moved = moved || !d.sink.asChosen(e.Write, &flights[i])
+	}
+	if !moved {
+		return nil
+	}
+	for i, e := range b.Entries {
+		if a := flights[i].announced; a != nil {
+			a.Over(rowOf(e.Write))
+		}
+	}
+	return errMoved
 }
 
 // announces reports whether the ledger is told of a write's creates, and of its record.
@@ -73,7 +95,7 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
 		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
 		return batching.Anew, model.Fate{}
-	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone:
+	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone && !slices.Contains(n.Stale, o.ExistingID):
 		n.Found = o.ExistingID
 		return batching.Anew, model.Fate{}
 	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):

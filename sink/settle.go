@@ -102,7 +102,7 @@ var again = map[model.Again]batching.Then{
 // verdictOf is what the answer says of its scope.
 func verdictOf(a *model.Answer) batching.Verdict {
 	if a.Code == ampersand.CodeNotReleased {
-		return batching.Verdict{}
+		return batching.Verdict{Unsent: true}
 	}
 	v := batching.Verdict{After: a.After, Code: a.Code, Message: a.Message}
 	waits, decided := "", false

@@ -111,7 +111,7 @@ func deployed(t *testing.T, file string) *Config {
 // after that: else it is killed in the middle of what it promised to finish.
 func TestWhoeverStopsItWaitsForItsDrain(t *testing.T) {
 	t.Parallel()
-	const goodbye = 5 * time.Second
+	const goodbye = 10 * time.Second
 	var compose struct {
 		Services map[string]struct {
 			Grace string `yaml:"stop_grace_period"`

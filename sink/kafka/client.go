@@ -236,20 +236,12 @@ func partitionOf(string) func(*kgo.Record, int) int {
 func (c *Client) Begin() { close(c.ready) }
 
 // Disconnect ends all waiting for brokers: what is under way fails, and so does what is asked
-// later. A context does not: the library looks at it again when it has a connection. Close
-// must still be called.
+// later. A context does not: where the brokers are gone, or other members hold up a join, the
+// library looks at it minutes later. Close must still be called.
 func (c *Client) Disconnect() { c.disconnect() }
 
-// goodbye is how long Close waits for an answer. Whoever stops the program waits its
-// shutdown timeout and little more, and kills it then; the client by itself waits for minutes,
-// for a broker that is gone or for a join that other members hold up.
-const goodbye = 3 * time.Second
-
-// Close leaves the group, or, for a static member, only stops. Where no answer comes it gives
-// up after a few seconds: the brokers then find out by the session timeout.
+// Close leaves the group, or, for a static member, only stops.
 func (c *Client) Close() {
-	givingUp := time.AfterFunc(goodbye, c.Disconnect)
-	defer givingUp.Stop()
 	c.cancel()
 	c.lease.wait()
 	c.kgo.CloseAllowingRebalance()
