@@ -51,6 +51,23 @@ func TestALedgerTopicThatAcknowledgesNothingIsSaid(t *testing.T) {
 	})
 }
 
+// A person who waits is told before long.
+func TestAnImportThatNobodyAcknowledgesEnds(t *testing.T) {
+	inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
+		o := sink.Options{Config: late(configure(t, v.kafka.Brokers(), "g", v.topic, "http://127.0.0.1:1", "")), Log: testLog(t), Dial: v.kafka.Dial}
+		l := tool(t, o, sink.MissingMade)
+		v.kafka.RefuseTopic("g.ledger", kerr.NotEnoughReplicas, kmsg.Produce)
+		began := time.Now()
+		done, err := l.Import(t.Context(), set(imported(t, o, 1, "a")), sink.ImportOptions{})
+		if err == nil || !strings.Contains(err.Error(), "have not acknowledged rows for 30s: import them again") || done != (sink.Imported{}) {
+			t.Errorf("%+v, %v", done, err)
+		}
+		if took := time.Since(began); took > 31*time.Second {
+			t.Errorf("after %s", took)
+		}
+	})
+}
+
 // logLines is a log that a test looks into.
 type logLines struct {
 	mu   sync.Mutex

@@ -189,6 +189,13 @@ func TestLookingIntoTheLedgerWritesNothing(t *testing.T) {
 	open := announced(t, o, 7, 8)
 	k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 1, 2), change(topic, "c", 2, 1), change(topic, "d", 2, 0))
 	runs(t, o)
+	beside(t, o, func(l *ledger.Ledger) {
+		// A zombie's, which whoever reads it has to end.
+		late := imported(t, o, 1, "late")
+		done := make(chan struct{})
+		l.Put([]sink.LedgerRow{late}, nil, func() { close(done) })
+		<-done
+	})
 	ends, there := fmt.Sprint(k.EndOffsets(t, "g.ledger")), k.HasTopic(t, "g.ledger.dead")
 	for range 2 {
 		l := tool(t, o, sink.MissingRefused)
@@ -215,6 +222,26 @@ func TestLookingIntoTheLedgerWritesNothing(t *testing.T) {
 // answered. It returns how many.
 func announced(t *testing.T, o sink.Options, ids ...int) int {
 	t.Helper()
+	beside(t, o, func(l *ledger.Ledger) {
+		var creates []ledger.Creating
+		for _, id := range ids {
+			row := imported(t, o, id, "")
+			creates = append(creates, ledger.Creating{Write: &model.Write{
+				Source:      &model.Kept{TopicPartition: model.TopicPartition{Topic: row.Space.Name}, Offset: int64(id)},
+				Destination: model.Destination{Group: row.Group},
+				Identity:    &model.Identity{Space: &row.Space, Key: row.Key},
+			}})
+		}
+		if _, err := l.Announce(t.Context(), creates); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return len(ids)
+}
+
+// beside writes to the ledger as a process that knows nothing of it.
+func beside(t *testing.T, o sink.Options, write func(*ledger.Ledger)) {
+	t.Helper()
 	topic, err := kafka.OpenCompacted(t.Context(), kafka.CompactedOptions{
 		Config: o.Config.Kafka, Topic: "g.ledger", Create: kafka.CreateAlways, Log: testLog(t), Fault: func(err error) { t.Error(err) },
 	})
@@ -222,20 +249,7 @@ func announced(t *testing.T, o sink.Options, ids ...int) int {
 		t.Fatal(err)
 	}
 	defer topic.Close()
-	l := ledger.New(ledger.Options{Log: topic, Writer: 1, Changed: func() {}, Logger: testLog(t)})
-	var creates []ledger.Creating
-	for _, id := range ids {
-		row := imported(t, o, id, "")
-		creates = append(creates, ledger.Creating{Write: &model.Write{
-			Source:      &model.Kept{TopicPartition: model.TopicPartition{Topic: row.Space.Name}, Offset: int64(id)},
-			Destination: model.Destination{Group: row.Group},
-			Identity:    &model.Identity{Space: &row.Space, Key: row.Key},
-		}})
-	}
-	if _, err := l.Announce(t.Context(), creates); err != nil {
-		t.Fatal(err)
-	}
-	return len(ids)
+	write(ledger.New(ledger.Options{Log: topic, Writer: 1, Changed: func() {}, Logger: testLog(t)}))
 }
 
 // What is not known of a create must not become nothing by being written down and read back.

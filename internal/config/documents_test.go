@@ -1,8 +1,10 @@
 package config
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,30 @@ func TestTheConfigurationOfTheIdentityPageRuns(t *testing.T) {
 	}
 	if _, err := Parse("docs/identity.md", []byte(blocks[0]), exampleEnv, noFiles); err != nil {
 		t.Error(err)
+	}
+}
+
+// A promise whose test was renamed or removed is none.
+func TestEveryTestThatThePagesNameIsThere(t *testing.T) {
+	t.Parallel()
+	there := make(map[string]bool)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`).FindAllSubmatch(text, -1) {
+			there[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`).FindAllString(document(t, "docs/guarantees.md"), -1) {
+		if !there[name] {
+			t.Errorf("docs/guarantees.md names %s, and there is no such test", name)
+		}
 	}
 }
 

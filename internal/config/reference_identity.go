@@ -7,7 +7,7 @@ func identityRows() []row {
 			what: "Where a key is one row: rows of two spaces are never taken for each other, whatever their keys are.",
 			why:  "Two tables that feed one object both have a row 1; routes whose topics hold the same rows name the same space."},
 		{path: "routes[].id", form: formID,
-			what: "Where the CRM's own id of a row is found: a field of the row, the ledger (which remembers what was written for the row), or a match (a search); a list is tried in its order.",
+			what: "Where the CRM's own id of a row is found: a field of the row, the ledger (which remembers what was written for the row), or a match (a search); a list is tried in its order, a match always last.",
 			why:  "Updates and deletes need it: without it the route can only create."},
 		{path: "routes[].id.field", form: formPath, what: "The field of the row that holds the id."},
 		{path: "routes[].id.match", form: formMatch,

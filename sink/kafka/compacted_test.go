@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -278,7 +279,10 @@ func TestACompactedTopicThatIsNotThere(t *testing.T) {
 		"it is not to be made":            {CreateNever, nil, "not there: topic g.ledger"},
 		"it is made for a new group":      {CreateForNewGroup, nil, ""},
 		"not for a group that has offset": {CreateForNewGroup, offsets, "a second time"},
-		"it is made all the same":         {CreateAlways, offsets, ""},
+		"it is made when the coordinator is there": {CreateForNewGroup, func(_ *testing.T, k *kafkatest.Fake) {
+			k.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Group: "g", Err: kerr.CoordinatorNotAvailable, Count: 3})
+		}, ""},
+		"it is made all the same": {CreateAlways, offsets, ""},
 		"it may not be made": {CreateAlways, func(_ *testing.T, k *kafkatest.Fake) {
 			k.RefuseTopic("g.ledger", kerr.TopicAuthorizationFailed, kmsg.CreateTopics)
 		}, "grant this user CREATE on it, or have it made with cleanup.policy=compact"},
