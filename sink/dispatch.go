@@ -18,7 +18,7 @@ func (s *Sink) pump() {
 	for b := s.sched.Next(now); b != nil; b = s.sched.Next(now) {
 		flights := make([]flight, len(b.Entries))
 		for i, e := range b.Entries {
-			flights[i] = flight{batch: b, sent: now, epoch: s.parts[e.Write.Source.TopicPartition].epoch}
+			flights[i] = flight{batch: b, sent: now, voice: s.identity.voice(e.Write)}
 			s.inFlight[e] = &flights[i]
 		}
 		s.requests.Go(func() { s.request(b, flights) })

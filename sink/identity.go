@@ -29,11 +29,10 @@ type identities struct {
 	next      time.Time // none of them is due before
 	searches  searches
 	recent    recent
-	// writing are writes whose fate waits for the ledger's acknowledgement; entries and puttings
+	// writing are writes whose fate waits for the ledger's acknowledgement; puttings and reports
 	// are those that are appended with the next flush.
-	writing  map[*flushed]struct{}
-	entries  []ledger.Entry
-	puttings []putting
+	writing           map[*flushed]struct{}
+	puttings, reports puttings
 	// doubts are announced creates that may have been applied.
 	doubts map[*batching.Entry]ledger.Create
 
@@ -188,17 +187,16 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	if !s.sched.Decided(e) {
 		return
 	}
+	p := putting{entry: e, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }}
 	switch known := d.ledger.Lookup(rowOf(e.Write)); {
 	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
-		d.put(putting{entry: e, after: func() { s.settle(e, fate) }}, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch)
-	case fate.Reason == nil:
-		s.settle(e, fate)
-	case d.newDoubt(e, fate, &known):
+		d.put(p) // it is forgotten
+	case fate.Reason != nil && d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
-		after := func() { s.letters.refusedWrite(e, fate, now, time.Now()) }
-		d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch)
+		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}
+		d.put(p)
 	default:
-		s.letters.refusedWrite(e, fate, now, now)
+		d.carry(p)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 		topic.Close()
 	}
 	s.log.Info().Str("topic", ledgerTopic(s.config)).Msg("reading the ledger")
-	if _, err := l.Barrier(ctx); err != nil {
+	if err := l.Barrier(ctx); err != nil {
 		end(ctx)
 		return nil, err
 	}
@@ -71,10 +71,7 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 	if s.identity.ledger == nil {
 		return nil
 	}
-	epoch, err := s.identity.ledger.Barrier(ctx)
-	if err == nil {
-		err = s.kafka.Confirm(ctx)
-	}
+	epoch, err := s.identity.ledger.Own(ctx, ps, s.kafka.Confirm)
 	if err != nil {
 		return fmt.Errorf("waiting for the ledger: %w", err)
 	}
@@ -85,7 +82,6 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 			part.epoch = epoch
 		}
 	}
-	s.identity.ledger.Own(ps, true)
 	return nil
 }
 

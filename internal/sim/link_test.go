@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 var errCut = errors.New("the process is gone")
@@ -23,6 +24,8 @@ type link struct {
 	cut    bool
 	frozen chan struct{} // nil, or closed at the thaw
 	conns  map[*conn]struct{}
+
+	ambush atomic.Pointer[ambush]
 }
 
 // pass waits while the process is frozen, and fails when it is gone.
@@ -95,10 +98,13 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 
 // RoundTrip implements http.RoundTripper.
 func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	before, after := stepsOfWrite(r)
+	l.at(before)
 	if err := l.pass(); err != nil {
 		return nil, err
 	}
 	resp, err := l.api.roundTrip(l.process, r)
+	l.at(after)
 	if gone := l.pass(); gone != nil {
 		return nil, gone
 	}
@@ -120,10 +126,14 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	before, after := stepsOf(p)
+	c.link.at(before)
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.link.at(after)
+	return n, err
 }
 
 func (c *conn) Close() error {

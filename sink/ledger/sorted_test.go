@@ -19,11 +19,11 @@ func TestRowsAreToldInTheOrderOfTheirSpacesAndKeys(t *testing.T) {
 	var want []string
 	for i, n := range rand.Perm(900) {
 		e := Entry{RowKey{spaces[i%3], fmt.Sprintf(`{"id":%d}`, n)}, Row{State: Known, ID: fmt.Sprint(n), Epoch: 1}}
-		l.Put([]Entry{e}, nil, func() {})
+		l.Put([]Entry{e}, func() ([]Create, bool) { return nil, true })
 		want = append(want, e.Space.String()+e.Key+e.ID)
 	}
 	gone := Entry{RowKey{spaces[0], "gone"}, Row{State: absent, Epoch: 1}}
-	l.Put([]Entry{gone}, nil, func() {})
+	l.Put([]Entry{gone}, func() ([]Create, bool) { return nil, true })
 	slices.Sort(want)
 	var got []string
 	l.Sorted(func(k RowKey, r *Row) bool {
