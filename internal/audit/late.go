@@ -1,6 +1,10 @@
 package audit
 
-import "github.com/ampersink/ampersink/internal/model"
+import (
+	"time"
+
+	"github.com/ampersink/ampersink/internal/model"
+)
 
 // Record is a record that is in the CRM at the end.
 type Record struct {
@@ -12,8 +16,8 @@ type Record struct {
 }
 
 // theCRMEqualsTheSource: one record for each row that is there, in its group, as its last event
-// that the CRM takes says, and none for others. Excused, by key: rows with a write in the dead letters that is
-// in doubt, and those that the API changed after it was given up.
+// that the CRM takes says, and none for others. Excused, by key: rows whose last write is in the dead letters
+// as in doubt, and those that the API changed after it was given up.
 func (j *judge) theCRMEqualsTheSource() {
 	want, excused, twins := j.rows()
 	have := make(map[string][]Record)
@@ -68,8 +72,9 @@ func (j *judge) rows() (want map[string]int64, excused, twins map[string]bool) {
 		case e.Want == Written:
 			want[e.Key] = e.Number
 		}
-		if e.Want == Written && len(j.letters[e.Position]) > 0 {
-			excused[e.Key] = true
+		if e.Want == Written {
+			// What comes behind it and is no dead letter was decided with the record known.
+			excused[e.Key] = len(j.letters[e.Position]) > 0
 		}
 	}
 	return want, excused, twins
@@ -90,7 +95,7 @@ func (j *judge) parkedRightly(l *Letter, e *Event) bool {
 		return false
 	}
 	if len(j.run.Disturbances) > 0 {
-		return true
+		return !j.surelyKnown(e)
 	}
 	for i := range j.run.Calls {
 		if c := &j.run.Calls[i]; c.Answer == Lost && j.events[c.Number] != nil && j.events[c.Number].Key == e.Key {
@@ -99,6 +104,34 @@ func (j *judge) parkedRightly(l *Letter, e *Event) bool {
 	}
 	return false
 }
+
+// surelyKnown reports whether the record of a row was known when an event of it came: an earlier
+// write of it was accepted, its sender was not disturbed before it had time to write that down, and
+// nothing since has ended the record, moved it or lost an answer.
+func (j *judge) surelyKnown(of *Event) (known bool) {
+	for i := range j.run.Events {
+		e := &j.run.Events[i]
+		switch {
+		case e.Key != of.Key || e.Number > of.Number:
+			continue
+		case e.Type == model.Delete || e.Group != of.Group:
+			known = false
+			continue
+		}
+		for _, c := range j.calls[e.Number] {
+			switch {
+			case c.Late || c.Answer == Lost:
+				known = false
+			case c.Answer == Accepted:
+				known = known || !j.disturbed(c.Process, c.At, c.At.Add(writingDown))
+			}
+		}
+	}
+	return known
+}
+
+// writingDown is how long what an answer says may take to be acknowledged, where nothing is disturbed.
+const writingDown = time.Minute
 
 // unknownID is the code of a write of a record that is there, nobody knows under which id.
 const unknownID = "id_unknown"
