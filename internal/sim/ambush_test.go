@@ -119,3 +119,36 @@ func (w *world) catch(m *member, freezes bool) {
 	w.crash(m)
 	w.join()
 }
+
+// dam holds up what a member writes down, with its creates announced or answered, and has it
+// crash there or lose its partitions meanwhile: what flows on then is late.
+func (w *world) dam(m *member) {
+	w.produce(40 + w.random.IntN(80))
+	time.Sleep(time.Duration(w.random.IntN(1200)) * time.Millisecond)
+	m.link.dam()
+	after, rest := time.Duration(w.random.IntN(8000))*time.Millisecond, time.Duration(5+w.random.IntN(60))*time.Second
+	w.trace.add("what %s produces is held up for %s", m.name, after+rest)
+	w.disturb(m.name, time.Now(), time.Now().Add(after+rest+2*session))
+	w.ended.Go(func() {
+		time.Sleep(after + rest)
+		w.trace.add("what %s produces flows again", m.name)
+		m.link.undam()
+	})
+	time.Sleep(after)
+	switch p := w.random.IntN(4); {
+	case p == 0:
+		w.counts.crashes++
+		w.crash(m)
+		w.join()
+	case p == 1:
+		w.counts.freezes++
+		w.freeze(m, session+rest/4)
+	case p == 2:
+		w.counts.leaves++
+		w.leave(m)
+		w.join()
+	default:
+		w.counts.joins++
+		w.join()
+	}
+}

@@ -23,6 +23,7 @@ type link struct {
 	mu     sync.Mutex
 	cut    bool
 	frozen chan struct{} // nil, or closed at the thaw
+	dammed chan struct{} // nil, or closed when what is produced flows again
 	conns  map[*conn]struct{}
 
 	ambush atomic.Pointer[ambush]
@@ -61,6 +62,34 @@ func (l *link) thaw() {
 	}
 }
 
+// dam holds up what the process produces, and nothing else.
+func (l *link) dam() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dammed == nil && !l.cut {
+		l.dammed = make(chan struct{})
+	}
+}
+
+func (l *link) undam() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dammed != nil {
+		close(l.dammed)
+		l.dammed = nil
+	}
+}
+
+// passDam waits while what is produced is held up.
+func (l *link) passDam() {
+	l.mu.Lock()
+	dammed := l.dammed
+	l.mu.Unlock()
+	if dammed != nil {
+		<-dammed
+	}
+}
+
 // crash cuts everything at once.
 func (l *link) crash() {
 	l.mu.Lock()
@@ -68,6 +97,7 @@ func (l *link) crash() {
 	conns := l.conns
 	l.conns = nil
 	l.mu.Unlock()
+	l.undam()
 	for c := range conns {
 		_ = c.Conn.Close()
 	}
@@ -127,6 +157,9 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (int, error) {
 	before, after := stepsOf(p)
+	if before == beforeProduce {
+		c.link.passDam()
+	}
 	c.link.at(before)
 	if err := c.link.pass(); err != nil {
 		return 0, err

@@ -29,6 +29,7 @@ var (
 	first   = flag.Uint64("sim.first", 1, "the first seed; the others follow it")
 	folder  = flag.String("sim.trace", "", "where the traces of failed runs go; a temporary folder unless set")
 	live    = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
+	until   = flag.String("sim.until", "", "start no more runs after a fault that says this")
 	workers = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
 )
 
@@ -42,12 +43,13 @@ func TestSimulation(t *testing.T) {
 		failed  []string
 		void    int
 		turn    atomic.Uint64
+		told    atomic.Bool
 		running sync.WaitGroup
 	)
 	began := time.Now()
 	for range *workers {
 		running.Go(func() {
-			for n := turn.Add(1) - 1; n < uint64(*seeds); n = turn.Add(1) - 1 {
+			for n := turn.Add(1) - 1; n < uint64(*seeds) && !told.Load(); n = turn.Add(1) - 1 {
 				seed := *first + n
 				var w *world
 				var report *audit.Report
@@ -60,6 +62,7 @@ func TestSimulation(t *testing.T) {
 							t.Logf("seed %d is void: the in-process broker has not answered a join for hours", seed)
 							return
 						}
+						told.CompareAndSwap(false, *until != "" && strings.Contains(strings.Join(report.Faults, "\n"), *until))
 						if !report.OK() {
 							t.Errorf("seed %d: %s\nthe trace is in %s", seed, report, w.write(t))
 						}
@@ -154,12 +157,14 @@ func (w *world) act() {
 		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
 	case p < 57:
 		w.catch(m(), w.random.IntN(3) == 0)
-	case p < 62:
+	case p < 60:
+		w.dam(m())
+	case p < 64:
 		if len(w.members) < 5 {
 			w.counts.joins++
 			w.join()
 		}
-	case p < 68:
+	case p < 69:
 		if len(w.members) > 1 {
 			w.counts.leaves++
 			w.leave(m())

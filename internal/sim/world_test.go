@@ -175,6 +175,11 @@ func (w *world) join() {
 	}
 	slot--
 	w.started++
+	if w.late && w.random.IntN(2) == 0 {
+		// What is replaced is gone before the new one reads the ledger.
+		w.trace.add("the ledger is compacted")
+		w.kafka.Cluster.Compact()
+	}
 	m := &member{name: fmt.Sprintf("p%d", w.started), slot: slot, done: make(chan error, 1)}
 	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial}
 	w.trace.add("%s starts as member %d", m.name, slot)
