@@ -219,16 +219,3 @@ func (l *Ledger) EpochFor(k RowKey, owner int64) int64 {
 	}
 	return owner
 }
-
-// Report appends what an owner that may have been replaced has to say of rows, and calls done when
-// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
-// may know better.
-func (l *Ledger) Report(entries []Entry, done func()) {
-	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries)), reports: true}
-	for i := range entries {
-		e := &entries[i]
-		out.left = len(entries) - i
-		out.append(e.RowKey, &e.Row, e.Source, e.Epoch)
-	}
-	l.append(out.records, func(int64) { done() })
-}

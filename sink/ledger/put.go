@@ -18,11 +18,21 @@ type Entry struct {
 // that are over by it, and whether this process is still the rightful owner of all rows: of what it
 // has replaced, only that one knows what it has come to. Nothing of the entries is kept.
 func (l *Ledger) Put(entries []Entry, done func() (over []Create, rightful bool)) {
-	l.put(entries, false, done)
+	l.put(entries, rowRecords{}, done)
 }
 
-func (l *Ledger) put(entries []Entry, imported bool, done func() (over []Create, rightful bool)) {
-	out := rowRecords{ledger: l, imported: imported}
+// Report appends what an owner that may have been replaced has to say of rows, and calls done when
+// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
+// may know better. Nothing of the entries is kept.
+func (l *Ledger) Report(entries []Entry, done func()) {
+	l.put(entries, rowRecords{reports: true}, func() ([]Create, bool) {
+		done()
+		return nil, false
+	})
+}
+
+func (l *Ledger) put(entries []Entry, out rowRecords, done func() (over []Create, rightful bool)) {
+	out.ledger = l
 	l.mu.Lock()
 	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
 	l.warm(func(yield func(RowKey) bool) {
@@ -63,7 +73,7 @@ func (l *Ledger) Import(entries []Entry, done func()) {
 		}
 	}
 	l.mu.Unlock()
-	l.put(entries, true, func() ([]Create, bool) {
+	l.put(entries, rowRecords{imported: true}, func() ([]Create, bool) {
 		done()
 		return nil, true
 	})
@@ -80,7 +90,9 @@ func (w *rowRecords) put(e *Entry) {
 	}
 	var old Row
 	was := l.rows.glance(key, &old)
-	l.change(key, &row, &old, was, false)
+	if !w.reports {
+		l.change(key, &row, &old, was, false)
+	}
 	source, epoch := e.Source, e.Epoch
 	if w.imported {
 		source, epoch = model.TopicPartition{}, 0
