@@ -204,7 +204,8 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 		d.put(p) // it is forgotten
 	case fate.Reason != nil && d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
-		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}
+		src := e.Write.Source
+		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group, Source: src.TopicPartition, Offset: src.Offset}
 		d.put(p)
 	default:
 		d.carry(p)

@@ -43,8 +43,8 @@ func (d *identities) voiceOf(w *model.Write, f *flight) voice {
 
 // say tells the ledger of a row of a write. Nothing waits for it.
 func (d *identities) say(k ledger.RowKey, row ledger.Row, w *model.Write, v voice) {
-	row.Epoch, row.Source = v.epoch, w.Source.TopicPartition
-	entries := []ledger.Entry{{RowKey: k, Row: row}}
+	row.Epoch = v.epoch
+	entries := []ledger.Entry{{RowKey: k, Row: row, By: w.Source.TopicPartition}}
 	if v.replaced {
 		d.ledger.Report(entries, func() {})
 		return
@@ -82,13 +82,13 @@ func (d *identities) put(p putting) {
 	if p.voice.replaced {
 		to = &d.reports
 	}
-	p.row.Epoch, p.row.Source, p.row.Offset = p.voice.epoch, w.Source.TopicPartition, w.Source.Offset
-	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row})
+	p.row.Epoch = p.voice.epoch
+	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row, By: w.Source.TopicPartition})
 	if a := d.former(w); a.State != ledger.Unknown {
 		// The id goes with the row to its new key. The owner of the old key's partition may be a
 		// later one than ours.
 		old := ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former}
-		to.entries = append(to.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: max(p.voice.epoch, a.Epoch), Source: w.Source.TopicPartition}})
+		to.entries = append(to.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: max(p.voice.epoch, a.Epoch)}, By: w.Source.TopicPartition})
 	}
 	to.writes = append(to.writes, p)
 }

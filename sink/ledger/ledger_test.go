@@ -66,14 +66,14 @@ func forgotten(epoch int64) Row { return Row{Source: testSource, Epoch: epoch} }
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{rk(key), r}}, func() ([]Create, bool) { close(done); return nil, true })
+	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func() ([]Create, bool) { close(done); return nil, true })
 	<-done
 }
 
 // report puts a row as one that may have been replaced.
 func (m *member) report(key string, r Row) {
 	done := make(chan struct{})
-	m.Report([]Entry{{rk(key), r}}, func() { close(done) })
+	m.Report([]Entry{{RowKey: rk(key), Row: r}}, func() { close(done) })
 	<-done
 }
 

@@ -11,6 +11,8 @@ import (
 type Entry struct {
 	RowKey
 	Row
+	// By is the partition of the source whose owner says so; none: Source.
+	By model.TopicPartition
 }
 
 // Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
@@ -93,9 +95,12 @@ func (w *rowRecords) put(e *Entry) {
 	if !w.reports {
 		l.change(key, &row, &old, was, false)
 	}
-	source, epoch := e.Source, e.Epoch
-	if w.imported {
-		source, epoch = model.TopicPartition{}, 0
+	source, epoch := e.By, e.Epoch
+	switch {
+	case w.imported:
+		epoch = 0
+	case source.Topic == "":
+		source = e.Source
 	}
 	w.append(e.RowKey, &row, source, epoch)
 	if was && old.Epoch < row.Epoch {
