@@ -33,6 +33,7 @@ type identities struct {
 	// are those that are appended with the next flush.
 	writing           map[*flushed]struct{}
 	puttings, reports puttings
+	unsure            bool // some of those that are acknowledged wait for the lease
 	// doubts are announced creates that may have been applied.
 	doubts map[*batching.Entry]ledger.Create
 

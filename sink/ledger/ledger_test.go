@@ -66,7 +66,7 @@ func forgotten(epoch int64) Row { return Row{Source: testSource, Epoch: epoch} }
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func() ([]Create, bool) { close(done); return nil, true })
+	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func(end End) { end(nil, true); close(done) })
 	<-done
 }
 

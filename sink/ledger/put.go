@@ -15,25 +15,25 @@ type Entry struct {
 	By model.TopicPartition
 }
 
+// End ends announcements: those of creates that are over by what was put and acknowledged, and
+// with all also those that it has put something into the place of. That is for the owner of the rows
+// to call, who was not replaced: of an open create, a later owner finds out what became of it.
+type End func(over []Create, all bool)
+
 // Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
-// answers it at once. When it is acknowledged, done is called, which returns the announced creates
-// that are over by it, and whether this process is still the rightful owner of all rows: of what it
-// has replaced, only that one knows what it has come to. Nothing of the entries is kept.
-func (l *Ledger) Put(entries []Entry, done func() (over []Create, rightful bool)) {
+// answers it at once; done is called when it is acknowledged. Nothing of the entries is kept.
+func (l *Ledger) Put(entries []Entry, done func(End)) {
 	l.put(entries, rowRecords{}, done)
 }
 
-// Report appends what an owner that may have been replaced has to say of rows, and calls done when
+// Report appends what an owner that was replaced has to say of rows, and calls done when
 // it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
 // may know better. Nothing of the entries is kept.
 func (l *Ledger) Report(entries []Entry, done func()) {
-	l.put(entries, rowRecords{reports: true}, func() ([]Create, bool) {
-		done()
-		return nil, false
-	})
+	l.put(entries, rowRecords{reports: true}, func(End) { done() })
 }
 
-func (l *Ledger) put(entries []Entry, out rowRecords, done func() (over []Create, rightful bool)) {
+func (l *Ledger) put(entries []Entry, out rowRecords, done func(End)) {
 	out.ledger = l
 	l.mu.Lock()
 	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
@@ -50,11 +50,12 @@ func (l *Ledger) put(entries []Entry, out rowRecords, done func() (over []Create
 	l.closing = nil
 	l.unlock()
 	l.append(out.records, func(int64) {
-		over, rightful := done()
-		if !rightful {
-			closing = nil
-		}
-		l.acknowledged(closing, over)
+		done(func(over []Create, all bool) {
+			if !all {
+				closing = nil
+			}
+			l.acknowledged(closing, over)
+		})
 	})
 }
 
@@ -75,9 +76,9 @@ func (l *Ledger) Import(entries []Entry, done func()) {
 		}
 	}
 	l.mu.Unlock()
-	l.put(entries, rowRecords{imported: true}, func() ([]Create, bool) {
+	l.put(entries, rowRecords{imported: true}, func(end End) {
+		end(nil, true)
 		done()
-		return nil, true
 	})
 }
 

@@ -19,11 +19,11 @@ func TestRowsAreToldInTheOrderOfTheirSpacesAndKeys(t *testing.T) {
 	var want []string
 	for i, n := range rand.Perm(900) {
 		e := Entry{RowKey: RowKey{spaces[i%3], fmt.Sprintf(`{"id":%d}`, n)}, Row: Row{State: Known, ID: fmt.Sprint(n), Epoch: 1}}
-		l.Put([]Entry{e}, func() ([]Create, bool) { return nil, true })
+		l.Put([]Entry{e}, func(End) {})
 		want = append(want, e.Space.String()+e.Key+e.ID)
 	}
 	gone := Entry{RowKey: RowKey{spaces[0], "gone"}, Row: Row{State: absent, Epoch: 1}}
-	l.Put([]Entry{gone}, func() ([]Create, bool) { return nil, true })
+	l.Put([]Entry{gone}, func(End) {})
 	slices.Sort(want)
 	var got []string
 	l.Sorted(func(k RowKey, r *Row) bool {
