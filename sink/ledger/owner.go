@@ -182,7 +182,7 @@ const ownerHeader = "s"
 // by adds it to the headers of a record.
 func by(headers []model.Header, source model.TopicPartition, epoch int64) []model.Header {
 	value := binary.AppendUvarint(appendSource(nil, source), uint64(epoch))
-	return append(headers[:len(headers):len(headers)], model.Header{Key: ownerHeader, Value: value})
+	return append(slices.Clip(headers), model.Header{Key: ownerHeader, Value: value})
 }
 
 // ownerOf returns it; of what is written by whoever comes across something there is none.
