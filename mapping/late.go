@@ -55,8 +55,10 @@ func (m *Mapper) composeLate(b *bound, c change, do action, upsert bool) (d draf
 	if do == actionDelete {
 		return d, nil
 	}
-	if why = m.addParents(&d, b, c, do); why != nil {
-		return d, why
+	if do != actionSet { // a deleted row is linked to nothing
+		if why = m.addParents(&d, b, c, do); why != nil {
+			return d, why
+		}
 	}
 	return m.addFields(d, b, c, do)
 }

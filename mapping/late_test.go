@@ -99,6 +99,11 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" parent=company/ accountid|"accountid":"|" clear`},
 		{name: "nothing said of the parent", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c"}`), edits: []func(*config.Route){linked},
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
+		{name: "a delete that sets fields links nothing", value: debeziumEvent("d", `{"id":7,"email":"a@b.c","company_id":3}`, "null"),
+			edits: []func(*config.Route){linked, beforeFull, func(r *config.Route) {
+				r.OnDelete = config.OnDelete{Set: []config.Field{{To: "status", HasValue: true, Value: []byte(`"gone"`)}}}
+			}},
+			want: `update {"id":7} deleted group=acme match="email":"a@b.c" update="status":"gone"`},
 		{name: "another key of the record", key: `{"b":1,"a":"x"}`, value: debeziumEvent("c", "null", `{"email":"a@b.c"}`),
 			want: `create {"a":"x","b":1} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
 	} {
