@@ -24,6 +24,7 @@ type draft struct {
 	insert               model.Span    // what a create writes, where that is more
 	refused              *model.Reason // why it cannot be created
 	firstParent, parents int           // of Mapper.parents
+	links                bool          // it is worth sending for its parents alone
 }
 
 // conflictOn adds a member to the conflict set of the write.

@@ -147,10 +147,10 @@ func (m *Mapper) addMatch(d *draft, b *bound, c change) *model.Reason {
 func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *model.Reason) {
 	var why *model.Reason
 	d.fields, d.left, why = m.emit(b, c, do)
-	if why != nil && why.Code == codeNoFields && d.parents > 0 {
+	if why != nil && why.Code == codeNoFields && d.links {
 		why = nil // it links rows and says no more
 	}
-	if why != nil || d.left == leftUnchanged && d.parents == 0 || d.left == leftNulls && d.parents == 0 {
+	if why != nil || d.left != leftFields && !d.links {
 		return d, why
 	}
 	d.left = leftFields

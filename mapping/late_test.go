@@ -104,6 +104,14 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 				r.OnDelete = config.OnDelete{Set: []config.Field{{To: "status", HasValue: true, Value: []byte(`"gone"`)}}}
 			}},
 			want: `update {"id":7} deleted group=acme match="email":"a@b.c" update="status":"gone"`},
+		{name: "a parent that stayed, of an update that may be a create",
+			value: debeziumEvent("u", `{"id":7,"email":"a@b.c","name":"Ann","company_id":3}`, `{"id":7,"email":"a@b.c","name":"Bo","company_id":3}`),
+			edits: []func(*config.Route){fields("email", "email", "name", "name"), linked, upserting, beforeFull, changedOnly},
+			want: `update {"id":7} upsert group=acme match="email":"a@b.c" update="name":"Bo" insert="email":"a@b.c","name":"Bo"` +
+				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
+		{name: "a parent that stayed, of a row that is there", value: debeziumEvent("u", `{"id":7,"email":"a@b.c","company_id":3}`, `{"id":7,"email":"x@b.c","company_id":3}`),
+			edits: []func(*config.Route){linked, beforeFull, changedOnly},
+			want:  `update {"id":7} group=acme match="email":"x@b.c" update="email":"x@b.c"`},
 		{name: "another key of the record", key: `{"b":1,"a":"x"}`, value: debeziumEvent("c", "null", `{"email":"a@b.c"}`),
 			want: `create {"a":"x","b":1} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
 	} {
@@ -128,6 +136,32 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 				t.Errorf("type %s in space %s", w.Type, w.Identity.Space)
 			}
 		})
+	}
+}
+
+// An association is said once, of what is created: a row of which nothing else changed is not
+// updated for it, and one whose parent stayed neither.
+func TestAnUpdateGoesForItsParentsAloneWhereItSendsThem(t *testing.T) {
+	t.Parallel()
+	of := config.IDOf{Route: "companies", Key: []config.KeyPart{{From: "company_id"}}}
+	field := func(r *config.Route) { r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: &of}) }
+	association := func(r *config.Route) { r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}} }
+	for _, c := range []struct {
+		name, after string
+		edit        func(*config.Route)
+		sent        bool
+	}{
+		{"another parent of a field", `{"id":7,"email":"a@b.c","company_id":4}`, field, true},
+		{"the same parent of a field", `{"id":7,"email":"a@b.c","company_id":3}`, field, false},
+		{"another parent of an association", `{"id":7,"email":"a@b.c","company_id":4}`, association, false},
+	} {
+		m := mustNew(t, []config.Route{
+			routed(config.EnvelopeDebezium, ledgered, upserting, beforeFull, changedOnly, c.edit), routed(config.EnvelopeDebezium, companies),
+		})
+		items := m.Map(record(`{"id":7}`, debeziumEvent("u", `{"id":7,"email":"a@b.c","company_id":3}`, c.after)), nil)
+		if len(items) != 1 || (items[0].Write != nil) != c.sent || !c.sent && items[0].Fate.Kind != model.Unchanged {
+			t.Errorf("%s: %s", c.name, showAll(items))
+		}
 	}
 }
 

@@ -87,9 +87,11 @@ func (r *route) compileParent(c config.IDOf, p parent, all []config.Route) error
 	return nil
 }
 
-// addParents packs the keys of the rows whose ids the write needs.
+// addParents packs the keys of the rows whose ids the write needs. One that stayed is needed
+// where the update may turn out to be a create.
 func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reason {
 	changed := do == actionUpdate && m.knowsChanges(b, c)
+	mayCreate := d.upsert || b.late.recreates()
 	d.firstParent = len(m.parents)
 	for i := range b.late.parents {
 		p := &b.late.parents[i]
@@ -100,7 +102,9 @@ func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reas
 			return why
 		case says == parentUnsaid, says == parentNone && (p.field == "" || do == actionCreate || b.nulls == config.NullsOmit):
 			continue
-		case changed && m.sameParent(p, c):
+		case !changed || !m.sameParent(p, c):
+			d.links = d.links || p.field != "" || do == actionCreate
+		case !mayCreate:
 			continue
 		}
 		pd := parentDraft{parent: p}
