@@ -69,7 +69,7 @@ func (r *route) matchField(m config.Match) (field, error) {
 		}
 	}
 	if f.source == nil {
-		if err := r.compileSource(&f, config.Field{To: m.Field, From: m.From}, map[string]*omitted{m.Field: {}}); err != nil {
+		if err := r.compileSource(&f, config.Field{To: m.Field, From: m.From}); err != nil {
 			return field{}, err
 		}
 	}

@@ -145,7 +145,9 @@ func TestAnUpdateGoesForItsParentsAloneWhereItSendsThem(t *testing.T) {
 	t.Parallel()
 	of := config.IDOf{Route: "companies", Key: []config.KeyPart{{From: "company_id"}}}
 	field := func(r *config.Route) { r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: &of}) }
-	association := func(r *config.Route) { r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}} }
+	association := func(r *config.Route) {
+		r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}}
+	}
 	for _, c := range []struct {
 		name, after string
 		edit        func(*config.Route)
@@ -162,6 +164,33 @@ func TestAnUpdateGoesForItsParentsAloneWhereItSendsThem(t *testing.T) {
 		if len(items) != 1 || (items[0].Write != nil) != c.sent || !c.sent && items[0].Fate.Kind != model.Unchanged {
 			t.Errorf("%s: %s", c.name, showAll(items))
 		}
+	}
+}
+
+// A misspelt column of an id_of would else link nothing without an error anywhere.
+func TestRowsThatLackTheKeyOfAParentAreCounted(t *testing.T) {
+	t.Parallel()
+	of := config.IDOf{Route: "companies", Key: []config.KeyPart{{From: "company_id"}}}
+	m := mustNew(t, []config.Route{
+		routed(config.EnvelopeDebezium, ledgered, func(r *config.Route) {
+			r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: &of})
+			r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}}
+		}),
+		routed(config.EnvelopeDebezium, companies),
+	})
+	const unsent = `{"id":7,"email":"a@b.c","company_id":"__debezium_unavailable_value"}`
+	for _, event := range []string{
+		debeziumEvent("c", "null", `{"id":7,"email":"a@b.c"}`), debeziumEvent("u", "null", `{"id":7,"email":"a@b.c"}`), debeziumEvent("u", "null", unsent),
+		debeziumEvent("c", "null", `{"id":7,"email":"a@b.c","company_id":null}`), debeziumEvent("d", `{"id":7}`, "null"),
+	} {
+		m.Map(record(`{"id":7}`, event), nil)
+	}
+	want := []AbsentCount{
+		{Route: "customers", Field: "accountid", From: "company_id", Absent: 2, PlaceholderUpdates: 1},
+		{Route: "customers", Field: "associations", From: "company_id", Absent: 1}, // an update has none
+	}
+	if got := m.Absent(); !slices.Equal(got, want) {
+		t.Errorf("counted %+v, want %+v", got, want)
 	}
 }
 

@@ -20,6 +20,7 @@ type parent struct {
 	key           []keyField // sorted by name
 	keySpace      []byte     // as that row's writes have it
 	space         *model.Space
+	omitted       *omitted
 }
 
 // parentDraft is a parent of a draft.
@@ -39,12 +40,14 @@ func (r *route) compileParents(c config.Route, all []config.Route) error {
 		if err != nil {
 			return fmt.Errorf("fields: %q: %w", f.To, err)
 		}
-		if err := r.compileParent(*f.IDOf, parent{field: f.To, before: string(quoted) + `:"`, after: `"`}, all); err != nil {
+		p := parent{field: f.To, before: string(quoted) + `:"`, after: `"`, omitted: r.counter(f.To, f.IDOf.Columns())}
+		if err := r.compileParent(*f.IDOf, p, all); err != nil {
 			return fmt.Errorf("fields: %s: id_of: %w", f.To, err)
 		}
 	}
 	for _, a := range c.Associations.Linked {
-		if err := r.compileParent(a.IDOf, parent{before: a.Before, after: a.After}, all); err != nil {
+		p := parent{before: a.Before, after: a.After, omitted: r.counter(associations, a.IDOf.Columns())}
+		if err := r.compileParent(a.IDOf, p, all); err != nil {
 			return fmt.Errorf("associations: id_of: %w", err)
 		}
 	}
@@ -96,19 +99,26 @@ func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reas
 	for i := range b.late.parents {
 		p := &b.late.parents[i]
 		from := len(m.packer.Buffer())
-		key, says, why := m.parentKey(p, b, c)
-		switch {
-		case why != nil:
+		key, none, st, why := m.parentKey(p, b, c)
+		if why != nil {
 			return why
-		case says == parentUnsaid, says == parentNone && (p.field == "" || do == actionCreate || b.nulls == config.NullsOmit):
+		}
+		sent := p.field != "" || do == actionCreate
+		switch same := changed && m.sameParent(p, c); {
+		case same && (none || !mayCreate):
 			continue
-		case !changed || !m.sameParent(p, c):
-			d.links = d.links || p.field != "" || do == actionCreate
-		case !mayCreate:
+		case st != found:
+			if sent && !same && !c.partial {
+				p.omitted.count(st, do)
+			}
 			continue
+		case none && (p.field == "" || do == actionCreate || b.nulls == config.NullsOmit):
+			continue
+		case !same:
+			d.links = d.links || sent
 		}
 		pd := parentDraft{parent: p}
-		if says == parentIs {
+		if !none {
 			text := append(append(m.scratch[:0], p.keySpace...), key[from:]...)
 			m.scratch = text
 			pd.key, pd.conflict = m.packer.Append(key), model.Conflict(maphash.Bytes(m.compiled.seed, text))
@@ -119,36 +129,26 @@ func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reas
 	return nil
 }
 
-// parentSays is what a row says of a parent.
-type parentSays uint8
-
-const (
-	parentUnsaid parentSays = iota // the row lacks the column, or its value
-	parentNone                     // null: it has none
-	parentIs                       // which row it is
-)
-
-// parentKey writes the source key of a parent behind what is packed.
-func (m *Mapper) parentKey(p *parent, b *bound, c change) (out []byte, says parentSays, why *model.Reason) {
-	out = append(m.packer.Buffer(), '{')
-	says = parentIs
+// parentKey writes the source key of a parent behind what is packed. none: the row says that
+// it has no parent; a status other than found: it says nothing of it.
+func (m *Mapper) parentKey(p *parent, b *bound, c change) (key []byte, none bool, st status, why *model.Reason) {
+	key = append(m.packer.Buffer(), '{')
 	for i := range p.key {
 		k := &p.key[i]
 		in := m.fieldValue(b, c, k.source)
 		switch {
 		case in.status == duplicate:
-			return out, parentUnsaid, twice(k.source.path)
+			return key, false, in.status, twice(k.source.path)
 		case in.status != found:
-			return out, parentUnsaid, nil
-		case isEmpty(in.value, in.status):
-			says = parentNone
+			return key, false, in.status, nil
 		}
+		none = none || isEmpty(in.value, in.status)
 		if i > 0 {
-			out = append(out, ',')
+			key = append(key, ',')
 		}
-		out = appendCanonical(append(append(out, k.quoted...), ':'), in.value)
+		key = appendCanonical(append(append(key, k.quoted...), ':'), in.value)
 	}
-	return append(out, '}'), says, nil
+	return append(key, '}'), none, found, nil
 }
 
 func (m *Mapper) sameParent(p *parent, c change) bool {
