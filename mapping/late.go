@@ -17,9 +17,11 @@ type late struct {
 	twofold bool
 }
 
-// recreates reports whether an update of a known row can end in a create.
-func (l *late) recreates() bool {
-	return l.rules.Gone == model.RuleRecreate || l.rules.GroupChange == model.RuleMove
+// mayCreate reports whether a write can end in a create: an update too, of a row that is not
+// known, whose record is gone, or that moves to another group.
+func (l *late) mayCreate(do action, upsert bool) bool {
+	recreates := l.rules.Gone == model.RuleRecreate || l.rules.GroupChange == model.RuleMove
+	return do == actionCreate || do == actionUpdate && (upsert || recreates)
 }
 
 // composeLate puts a write together of which type and id are decided later. Everything
@@ -37,7 +39,7 @@ func (m *Mapper) composeLate(b *bound, c change, do action, upsert bool) (d draf
 		return d, why
 	}
 	var assoc []byte
-	if do == actionCreate || upsert {
+	if b.late.mayCreate(do, upsert) {
 		if assoc, why = m.associations(b.route); why != nil {
 			return d, why
 		}
@@ -159,7 +161,7 @@ func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *mode
 			" expected the whole document (capture.mode: change_streams_update_full)")
 		return d, nil
 	}
-	if do != actionUpdate || !b.late.twofold || !d.upsert && !b.late.recreates() {
+	if do != actionUpdate || !b.late.twofold || !b.late.mayCreate(do, d.upsert) {
 		return d, nil
 	}
 	m.quiet = true

@@ -68,6 +68,7 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 		r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: of})
 		r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: *of}}
 	}
+	associated := func(r *config.Route) { r.Associations.Fixed = []byte(`[{"to":{"id":"1"}}]`) }
 	required := func(r *config.Route) {
 		r.Fields = []config.Field{{To: "email", From: "email"}, {To: "name", From: "name", Required: true}, {To: "stage", From: "stage", HasDefault: true, Default: []byte(`"lead"`)}}
 	}
@@ -97,6 +98,12 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
 		{name: "no parent any more", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":null}`), edits: []func(*config.Route){linked},
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" parent=company/ accountid|"accountid":"|" clear`},
+		{name: "an update has no associations", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":3}`), edits: []func(*config.Route){linked, associated},
+			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" parent=company/{"id":3} accountid|"accountid":"|"`},
+		{name: "but where a record that is gone is created anew", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":3}`),
+			edits: []func(*config.Route){linked, associated, func(r *config.Route) { r.OnGone = config.GoneRecreate }},
+			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" associations={"to":{"id":"1"}}` +
+				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
 		{name: "nothing said of the parent", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c"}`), edits: []func(*config.Route){linked},
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
 		{name: "a delete that sets fields links nothing", value: debeziumEvent("d", `{"id":7,"email":"a@b.c","company_id":3}`, "null"),

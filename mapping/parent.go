@@ -94,7 +94,7 @@ func (r *route) compileParent(c config.IDOf, p parent, all []config.Route) error
 // where the update may turn out to be a create.
 func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reason {
 	changed := do == actionUpdate && m.knowsChanges(b, c)
-	mayCreate := d.upsert || b.late.recreates()
+	mayCreate := b.late.mayCreate(do, d.upsert)
 	d.firstParent = len(m.parents)
 	for i := range b.late.parents {
 		p := &b.late.parents[i]
@@ -105,7 +105,7 @@ func (m *Mapper) addParents(d *draft, b *bound, c change, do action) *model.Reas
 		}
 		sent := p.field != "" || do == actionCreate
 		switch same := changed && m.sameParent(p, c); {
-		case same && (none || !mayCreate):
+		case same && (none || !mayCreate), p.field == "" && !mayCreate:
 			continue
 		case st != found:
 			if sent && !same && !c.partial {

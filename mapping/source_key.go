@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,4 +72,14 @@ const maxKey = 8 << 10
 // keySpace is what stands before a source key in its hash.
 func keySpace(s *model.Space) []byte {
 	return append(prefixed(s.Integration, s.Object, s.Name), "key"...)
+}
+
+// prefixed joins strings so that no two lists read the same.
+func prefixed(parts ...string) []byte {
+	var b []byte
+	for _, s := range parts {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
 }
