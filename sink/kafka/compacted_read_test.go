@@ -174,6 +174,19 @@ func TestReadToEndLeavesNothingOutWhileABrokerFails(t *testing.T) {
 	wantRead(t, k.Endpoint, topic, "0:a 1:b")
 }
 
+// ofOneRecord opens a topic of one record.
+func ofOneRecord(t *testing.T) (k *kafkatest.Fake, topic string, l *Compacted) {
+	t.Helper()
+	k = kafkatest.NewFake(t)
+	topic = k.NewTopic(t, 1, map[string]string{"cleanup.policy": "compact"})
+	k.ProduceTo(t, keyed(topic, 0, "a"))
+	l, err := compacted(t, k.Endpoint, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, topic, l
+}
+
 func TestReadToEndSaysWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -185,19 +198,13 @@ func TestReadToEndSaysWhatItCouldNotRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := kafkatest.NewFake(t)
-			topic := k.NewTopic(t, 1, map[string]string{"cleanup.policy": "compact"})
-			k.ProduceTo(t, keyed(topic, 0, "a"))
-			l, err := compacted(t, k.Endpoint, topic)
-			if err != nil {
-				t.Fatal(err)
-			}
+			k, topic, l := ofOneRecord(t)
 			if c.err == kerr.UnknownTopicOrPartition {
 				k.DeleteTopic(t, topic)
 			} else {
 				k.RefuseTopic(topic, c.err, kmsg.Fetch)
 			}
-			err = l.ReadToEnd(t.Context(), func(*model.Record) {}, nil)
+			err := l.ReadToEnd(t.Context(), func(*model.Record) {}, nil)
 			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), topic) {
 				t.Errorf("it ended with %v, which does not say %q of the topic", err, c.says)
 			}
@@ -205,13 +212,7 @@ func TestReadToEndSaysWhatItCouldNotRead(t *testing.T) {
 	}
 	t.Run("stopped", func(t *testing.T) {
 		t.Parallel()
-		k := kafkatest.NewFake(t)
-		topic := k.NewTopic(t, 1, map[string]string{"cleanup.policy": "compact"})
-		k.ProduceTo(t, keyed(topic, 0, "a"))
-		l, err := compacted(t, k.Endpoint, topic)
-		if err != nil {
-			t.Fatal(err)
-		}
+		k, topic, l := ofOneRecord(t)
 		ctx, stop := context.WithCancel(t.Context())
 		k.Cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 			stop()
