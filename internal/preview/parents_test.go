@@ -30,6 +30,13 @@ routes:
     associations:
       - {to: {id: {id_of: {route: companies, key: company_id}}}, types: [{associationTypeId: 279}]}
       - {to: {id: "7"}, types: [{associationTypeId: 280}]}
+  - name: leads
+    topics: [contacts]
+    envelope: plain
+    operation: {value: create}
+    on_tombstone: ignore
+    to: {integration: hubspot, object: lead, group: acme}
+    fields: {hs_lead_name: email}
 `
 
 // TestTheIDsOfOtherRowsAreShown: also of a route that is previewed without the one that it names.
@@ -39,7 +46,7 @@ func TestTheIDsOfOtherRowsAreShown(t *testing.T) {
 	path := captureOf(t,
 		row(0, `{"id":1}`, `{"op":"create","email":"a@b.c","company_id":3}`), row(1, `{"id":2}`, `{"op":"update","email":"x@b.c","company_id":null}`),
 		row(2, `{"id":3}`, `{"op":"create","email":"y@b.c"}`), model.Record{TopicPartition: model.TopicPartition{Topic: "companies"}, Key: []byte(`{"id":3}`), Value: []byte(`{"id":3,"name":"Acme"}`)})
-	for _, routes := range [][]string{nil, {"contacts"}} {
+	for creates, routes := range map[int][]string{3: nil, 0: {"contacts"}} { // of leads, from the topic of contacts
 		s, err := Select(c, nil, routes)
 		if err != nil {
 			t.Fatal(err)
@@ -56,8 +63,13 @@ func TestTheIDsOfOtherRowsAreShown(t *testing.T) {
 				t.Errorf("%q: %q is not shown: %s", routes, want, shown)
 			}
 		}
-		if named := strings.Contains(shown, "Acme"); named != (routes == nil) {
-			t.Errorf("%q: companies are shown: %t", routes, named)
+		for _, other := range []string{"Acme", "hs_lead_name"} {
+			if named := strings.Contains(shown, other); named != (routes == nil) {
+				t.Errorf("%q: %s is shown: %t", routes, other, named)
+			}
+		}
+		if n := doc.Summary.Writes["create"]; n != creates {
+			t.Errorf("%q: %d creates", routes, n)
 		}
 		fields := make(map[string]string)
 		for _, f := range doc.Summary.Fields {
