@@ -333,7 +333,7 @@ func (c *deciding) link(out Decision) Decision {
 	out.Links = make([]Link, len(c.n.Parents))
 	for i := range c.n.Parents {
 		p := &c.n.Parents[i]
-		if p.Key == "" {
+		if p.Key == "" || p.Field == "" && out.Type != model.Create { // the API takes associations of creates alone
 			out.Links[i].Omitted = true
 			continue
 		}

@@ -160,11 +160,14 @@ func TestDecide(t *testing.T) {
 		"its parent is known":                     {situation{want: model.Create, rules: waiting, identity: child, rows: map[string]Answer{"p": knownAs("3", "acme")}}, "create in acme with 3"},
 		"its parent is not known yet":             {situation{want: model.Create, rules: waiting, identity: child}, "await p for 5m0s"},
 		"its parent never came":                   {situation{want: model.Create, rules: waiting, identity: with(child, func(n *model.Identity) { n.Waiting = at(-5 * time.Minute) })}, "dead_lettered missing_parent"},
-		"its parent is in another group":          {situation{want: model.Create, rules: ledgerOnly, identity: child, rows: map[string]Answer{"p": knownAs("3", "other")}}, "dead_lettered missing_parent"},
-		"it goes without its parent":              {situation{want: model.Create, rules: omitting, identity: child}, "create in acme without"},
-		"but not while that is on its way":        {situation{want: model.Create, rules: omitting, identity: child, busy: true}, "await p for 5m0s"},
-		"a row that is its own parent":            {situation{want: model.Create, rules: omitting, identity: with(child, func(n *model.Identity) { n.Parents = []model.Parent{{Space: &testSpace, Key: "k"}} }), busy: true}, "create in acme without"},
-		"a delete needs no parent":                {situation{want: model.Delete, rules: waiting, identity: with(child, func(n *model.Identity) { n.Deleted = true }), rows: own(knownAs("7", "acme"))}, "delete 7 in acme"},
+		"an update makes no association": {situation{want: model.Update, rules: waiting, identity: with(child, func(n *model.Identity) {
+			n.Parents = []model.Parent{{Space: &testSpace, Key: "p", Column: "company"}}
+		}), rows: own(knownAs("7", "acme"))}, "update 7 in acme without"},
+		"its parent is in another group":   {situation{want: model.Create, rules: ledgerOnly, identity: child, rows: map[string]Answer{"p": knownAs("3", "other")}}, "dead_lettered missing_parent"},
+		"it goes without its parent":       {situation{want: model.Create, rules: omitting, identity: child}, "create in acme without"},
+		"but not while that is on its way": {situation{want: model.Create, rules: omitting, identity: child, busy: true}, "await p for 5m0s"},
+		"a row that is its own parent":     {situation{want: model.Create, rules: omitting, identity: with(child, func(n *model.Identity) { n.Parents = []model.Parent{{Space: &testSpace, Key: "k"}} }), busy: true}, "create in acme without"},
+		"a delete needs no parent":         {situation{want: model.Delete, rules: waiting, identity: with(child, func(n *model.Identity) { n.Deleted = true }), rows: own(knownAs("7", "acme"))}, "delete 7 in acme"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
