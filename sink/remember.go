@@ -146,7 +146,7 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 	switch {
 	case unnamed(w, o):
 		d.doubts[e] = f.announced
-		d.say(rowOf(w), ledger.Row{State: ledger.Exists, Group: w.Destination.Group, Offset: w.Source.Offset}, w, d.voiceOf(w, f))
+		d.say(rowOf(w), rowAs(w, ledger.Exists, ""), w, d.voiceOf(w, f))
 	case w.Type == model.Create && o.Kind == model.Unknown && f.announced.Announced() && !d.resends(n):
 		d.doubts[e] = f.announced
 	case w.Type == model.Create && o.Kind != model.Accepted && f.announced.Announced():
@@ -176,7 +176,7 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	if !announces(w) {
 		return false
 	}
-	row := ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
+	row := rowAs(w, ledger.Known, w.ID)
 	known := d.ledger.Lookup(rowOf(w))
 	switch w.Type {
 	case model.Create:
@@ -196,6 +196,11 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	}
 	d.put(putting{entry: e, row: row, voice: d.voiceOf(w, f), create: f.announced})
 	return true
+}
+
+// rowAs is what a write says of its row.
+func rowAs(w *model.Write, state ledger.State, id string) ledger.Row {
+	return ledger.Row{State: state, Group: w.Destination.Group, ID: id, Source: w.Source.TopicPartition, Offset: w.Source.Offset}
 }
 
 // former is what is known of a write's row under the key that it had before this write.
@@ -218,7 +223,7 @@ func (d *identities) end(e *batching.Entry, f *flight, fate model.Fate, began, n
 	if refused && d.doubts[e].Announced() && w.Type == model.Update && w.ID != w.Identity.Gone {
 		// The create in doubt turned out to be this record: a later write of the row need not bring
 		// what it was found by.
-		p.row = ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
+		p.row = rowAs(w, ledger.Known, w.ID)
 		d.put(p)
 		return
 	}
@@ -231,9 +236,9 @@ func (d *identities) carry(p putting) {
 	if w := p.entry.Write; w.Identity.Former != "" && d.ledger.Lookup(rowOf(w)).State == ledger.Unknown {
 		switch a := d.former(w); {
 		case a.State != ledger.Unknown:
-			p.row = ledger.Row{State: a.State, Group: a.Group, ID: a.ID}
+			p.row = a.Row // known by the write that it was known by: this one has not created it
 		case a.Open != nil:
-			p.row = ledger.Row{State: ledger.Doubt, Group: a.Open.Group}
+			p.row = ledger.Row{State: ledger.Doubt, Group: a.Open.Group, Source: a.Open.Source, Offset: a.Open.Offset}
 		}
 	}
 	if p.row.State == ledger.Unknown {

@@ -136,10 +136,20 @@ func (c *deciding) known(id, group string) Decision {
 		case c.n.Rules.DeletesMoved:
 			return Decision{Type: model.Delete, ID: id, Group: group, Moving: true}
 		default:
-			return c.unknown() // the record in the other group is left alone
+			c.leave()
+			return c.unknown()
 		}
 	}
 	return Decision{Type: model.Update, ID: id, Group: group}
+}
+
+// leave leaves the record in the other group alone: whether the row is in the group that it names
+// now is another question, of which an open create may be a part.
+func (c *deciding) leave() {
+	c.learned.Cleared = c.own.Open == nil
+	if c.learned.In != c.n.Group {
+		c.learned.Found, c.learned.Searched = "", time.Time{}
+	}
 }
 
 // unknown decides about a row of which no id is known.
@@ -323,7 +333,7 @@ func (c *deciding) link(out Decision) Decision {
 	out.Links = make([]Link, len(c.n.Parents))
 	for i := range c.n.Parents {
 		p := &c.n.Parents[i]
-		if p.Key == "" {
+		if p.Key == "" || p.Field == "" && out.Type != model.Create { // the API takes associations of creates alone
 			out.Links[i].Omitted = true
 			continue
 		}

@@ -66,7 +66,14 @@ func forgotten(epoch int64) Row { return Row{Source: testSource, Epoch: epoch} }
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{rk(key), r}}, func() ([]Create, bool) { close(done); return nil, true })
+	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func(end End) { end(nil, true); close(done) })
+	<-done
+}
+
+// report puts a row as one that may have been replaced.
+func (m *member) report(key string, r Row) {
+	done := make(chan struct{})
+	m.Report([]Entry{{RowKey: rk(key), Row: r}}, func() { close(done) })
 	<-done
 }
 
@@ -332,6 +339,39 @@ func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
 	})
 }
 
+// An owner that is not sure to be one any more says what it knows all the same, and where nobody
+// has replaced it, that counts.
+func TestWhatIsReportedCountsUnlessTheOwnerWasReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		first, second := join(t, log, 1), join(t, log, 2)
+		first.own()
+		first.set("moved", known("7", 1, first.epoch))
+		first.set("gone", known("8", 2, first.epoch))
+		second.own()
+		second.report("moved", known("9", 3, second.epoch))
+		second.report("gone", forgotten(second.epoch))
+		for range 2 {
+			for _, m := range []*member{first, second, join(t, log, 3)} {
+				m.want("moved", Known, "9")
+				m.want("gone", Unknown, "")
+			}
+			log.compact()
+		}
+		third := join(t, log, 4)
+		third.own()
+		second.report("moved", known("10", 4, second.epoch))
+		second.report("gone", known("11", 5, second.epoch))
+		for range 2 {
+			for _, m := range []*member{first, second, third, join(t, log, 5)} {
+				m.want("moved", Known, "9")
+				m.want("gone", Unknown, "")
+			}
+			log.compact()
+		}
+	})
+}
+
 // TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead lets partitions move between members
 // which go on writing as if they had not moved, compacts at any time, and compares every
 // member, and one that reads from the start, with what the rightful owners wrote.
@@ -362,7 +402,11 @@ func TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead(t *testing.T) {
 					if random.IntN(3) > 0 {
 						row = known(fmt.Sprint("zombie", step), int64(step), zombie.epoch)
 					}
-					zombie.set(key, row)
+					if random.IntN(2) > 0 {
+						zombie.set(key, row)
+					} else {
+						zombie.report(key, row)
+					}
 				case p < 92:
 					m := join(t, log, uint64(len(members)+1))
 					members, owner = append(members, m), m

@@ -19,13 +19,7 @@ type owners struct {
 	at  []map[model.TopicPartition]int64 // by partition of the topic: the owner's epoch
 	own map[model.TopicPartition]int64   // of those that are this process's
 	// overdue are records that came late and are still in the topic. The owner ends them.
-	overdue []overdue
-}
-
-// overdue is what an owner that had been replaced has said of a row.
-type overdue struct {
-	Entry
-	by model.TopicPartition
+	overdue []Entry
 }
 
 func newOwners(partitions int) owners {
@@ -123,8 +117,8 @@ func (l *Ledger) overdue(k RowKey, row *Row, r *model.Record) bool {
 	if epoch >= l.owners.at[r.Partition][by] {
 		return false
 	}
-	late := overdue{Entry{k.clone(), *row}, by}
-	late.Group, late.ID, late.by.Topic = strings.Clone(row.Group), strings.Clone(row.ID), strings.Clone(by.Topic)
+	late := Entry{RowKey: k.clone(), Row: *row, By: by}
+	late.Group, late.ID, late.By.Topic = strings.Clone(row.Group), strings.Clone(row.ID), strings.Clone(by.Topic)
 	late.Source.Topic = strings.Clone(row.Source.Topic)
 	l.owners.overdue = append(l.owners.overdue, late)
 	l.endOverdue()
@@ -136,7 +130,7 @@ func (l *Ledger) endOverdue() {
 	left := l.owners.overdue[:0]
 	for i := range l.owners.overdue {
 		r := &l.owners.overdue[i]
-		if !l.owners.owned(r.by, partitionOf(r.RowKey, len(l.marks))) {
+		if !l.owners.owned(r.By, partitionOf(r.RowKey, len(l.marks))) {
 			left = append(left, *r)
 			continue
 		}
@@ -150,7 +144,7 @@ func (l *Ledger) endOverdue() {
 // judge works a late record in: the answer that the earlier owner got after all counts where
 // its create is still in doubt. What was known of the row before was under the same key in the
 // topic, if it had the same epoch: it is put once more.
-func (l *Ledger) judge(r *overdue) {
+func (l *Ledger) judge(r *Entry) {
 	key := l.key(r.RowKey)
 	var now Row
 	known, n := l.rows.get(key, &now), l.intents[key]
@@ -162,7 +156,7 @@ func (l *Ledger) judge(r *overdue) {
 	case !known || now.Epoch != r.Epoch:
 		return
 	}
-	own := l.owners.own[r.by]
+	own := l.owners.own[r.By]
 	now.Epoch = max(now.Epoch, own)
 	var old Row
 	was := l.rows.glance(key, &old)
@@ -171,13 +165,13 @@ func (l *Ledger) judge(r *overdue) {
 	l.change(key, &now, &old, was, false)
 	l.adopted = append(l.adopted, l.closing...)
 	l.closing = others
-	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.by, own))
+	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.By, own))
 }
 
 // forgetOverdue is told that a record has ended.
 func (l *Ledger) forgetOverdue(k RowKey, epoch int64) {
 	if len(l.owners.overdue) > 0 {
-		l.owners.overdue = slices.DeleteFunc(l.owners.overdue, func(r overdue) bool { return r.RowKey == k && r.Epoch == epoch })
+		l.owners.overdue = slices.DeleteFunc(l.owners.overdue, func(r Entry) bool { return r.RowKey == k && r.Epoch == epoch })
 	}
 }
 
@@ -188,7 +182,7 @@ const ownerHeader = "s"
 // by adds it to the headers of a record.
 func by(headers []model.Header, source model.TopicPartition, epoch int64) []model.Header {
 	value := binary.AppendUvarint(appendSource(nil, source), uint64(epoch))
-	return append(headers[:len(headers):len(headers)], model.Header{Key: ownerHeader, Value: value})
+	return append(slices.Clip(headers), model.Header{Key: ownerHeader, Value: value})
 }
 
 // ownerOf returns it; of what is written by whoever comes across something there is none.
@@ -218,17 +212,4 @@ func (l *Ledger) EpochFor(k RowKey, owner int64) int64 {
 		return known.Epoch + 1
 	}
 	return owner
-}
-
-// Report appends what an owner that may have been replaced has to say of rows, and calls done when
-// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
-// may know better.
-func (l *Ledger) Report(entries []Entry, done func()) {
-	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries)), reports: true}
-	for i := range entries {
-		e := &entries[i]
-		out.left = len(entries) - i
-		out.append(e.RowKey, &e.Row, e.Source, e.Epoch)
-	}
-	l.append(out.records, func(int64) { done() })
 }
