@@ -9,7 +9,8 @@
 //   - A create whose answer was lost, or that was accepted, is not sent again by the
 //     process that sent it.
 //   - Dead letters hold only the guilty, creates in doubt, and all of the guilty.
-//   - Of a source without CRM ids: the CRM ends with one record for each row, as the source has it.
+//   - Of a source without CRM ids: the CRM ends with one record for each row, as the source has it,
+//     and the ledger says so.
 //   - The committed offsets are at the end.
 //
 // What is excused is counted apart, by name, and never silently: see Report.
@@ -48,6 +49,7 @@ type Event struct {
 	Number int64  // its version: unique, and rising with the order within its key
 	Key    string // of the source row; of a stream without CRM ids its name, which stays
 	Group  string // that the row is in; only of a stream without CRM ids
+	Row    string // the source key, canonical, likewise: it changes, and others get it
 	Twin   bool   // another row may have the same name, and so the same record
 	Type   model.Type
 	Want   Want
@@ -102,6 +104,8 @@ type Run struct {
 	// could be searched for.
 	Late, Match bool
 	Records     []Record
+	// Ledger is what the ledger says at the end, read anew.
+	Ledger []Known
 	// Behind lists the partitions whose committed offset is not their end.
 	Behind []string
 }
@@ -163,6 +167,7 @@ func Check(run *Run) *Report {
 	j.noKeyGoesBackwards()
 	if run.Late {
 		j.theCRMEqualsTheSource()
+		j.theLedgerEqualsTheCRM()
 	} else {
 		j.noCreateIsSentBlindly()
 	}

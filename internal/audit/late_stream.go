@@ -168,11 +168,13 @@ func (s *Stream) lateRecord(r *lateRow, op string, typ model.Type, want Want) []
 		value = nil
 	}
 	s.events = append(s.events, Event{
-		Position: Position{TopicPartition: r.at, Offset: s.at[r.at]}, Number: version, Key: r.name, Group: r.group, Twin: r.twin, Type: typ, Want: want,
+		Position: Position{TopicPartition: r.at, Offset: s.at[r.at]}, Number: version, Key: r.name, Group: r.group, Row: sourceKey(r.key), Twin: r.twin, Type: typ, Want: want,
 	})
 	s.at[r.at]++
-	return []*kgo.Record{{Topic: r.at.Topic, Partition: r.at.Partition, Key: fmt.Appendf(nil, `{"id":%q}`, r.key), Value: value}}
+	return []*kgo.Record{{Topic: r.at.Topic, Partition: r.at.Partition, Key: []byte(sourceKey(r.key)), Value: value}}
 }
+
+func sourceKey(key string) string { return fmt.Sprintf(`{"id":%q}`, key) }
 
 // EndOf returns the number of the event that ended a record, which was made of a row, was at a
 // version of it and was deleted: 0 when the row went on in another group, or is not ended.

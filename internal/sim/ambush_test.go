@@ -100,6 +100,15 @@ func stepsOfWrite(r *http.Request) (before, after step) {
 	return nowhere, nowhere
 }
 
+// ambush catches a member between two steps of its work.
+func (w *world) ambush(m *member) {
+	if w.random.IntN(2) == 0 {
+		w.dam(m)
+		return
+	}
+	w.catch(m, w.random.IntN(2) == 0)
+}
+
 // catch lies in wait for a member, and has it crash there, or freeze.
 func (w *world) catch(m *member, freezes bool) {
 	a := m.link.lie(allSteps[w.random.IntN(len(allSteps))], 1+w.random.IntN(4))

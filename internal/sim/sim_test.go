@@ -25,12 +25,13 @@ import (
 )
 
 var (
-	seeds   = flag.Int("sim.seeds", 50, "how many runs")
-	first   = flag.Uint64("sim.first", 1, "the first seed; the others follow it")
-	folder  = flag.String("sim.trace", "", "where the traces of failed runs go; a temporary folder unless set")
-	live    = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
-	until   = flag.String("sim.until", "", "start no more runs after a fault that says this")
-	workers = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
+	seeds    = flag.Int("sim.seeds", 50, "how many runs")
+	first    = flag.Uint64("sim.first", 1, "the first seed; the others follow it")
+	folder   = flag.String("sim.trace", "", "where the traces of failed runs go; a temporary folder unless set")
+	live     = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
+	ambushes = flag.Int("sim.ambushes", 7, "how many of a hundred things that happen catch a member between two steps of its work")
+	until    = flag.String("sim.until", "", "start no more runs after a fault that says this")
+	workers  = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
 )
 
 // TestSimulation runs the seeds and sums what came out.
@@ -138,6 +139,10 @@ func (w *world) settle() {
 func (w *world) act() {
 	w.supervise()
 	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
+	if len(w.stream.Events()) > 0 && w.random.IntN(100) < *ambushes {
+		w.ambush(m())
+		return
+	}
 	switch p := w.random.IntN(100); {
 	case p < 30 || len(w.stream.Events()) == 0:
 		w.produce(1 + w.random.IntN(120))
@@ -157,28 +162,24 @@ func (w *world) act() {
 		time.Sleep(time.Duration(w.random.IntN(500)) * time.Millisecond)
 		w.counts.freezes++
 		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
-	case p < 57:
-		w.catch(m(), w.random.IntN(3) == 0)
-	case p < 60:
-		w.dam(m())
-	case p < 64:
+	case p < 58:
 		if len(w.members) < 5 {
 			w.counts.joins++
 			w.join()
 		}
-	case p < 69:
+	case p < 64:
 		if len(w.members) > 1 {
 			w.counts.leaves++
 			w.leave(m())
 		}
-	case p < 75:
+	case p < 71:
 		w.brokerFault()
-	case p < 79:
+	case p < 75:
 		w.trace.add("leaders move")
 		w.kafka.Cluster.ShufflePartitionLeaders()
-	case p < 83:
+	case p < 79:
 		w.grow()
-	case p < 86:
+	case p < 83:
 		w.lull()
 	default:
 		w.worsen()
@@ -301,6 +302,9 @@ func (w *world) judge() *audit.Report {
 	}
 	for _, v := range w.api.strict.Violations() {
 		run.Behind = append(run.Behind, fmt.Sprintf("a request breaks the contract: %+v", v))
+	}
+	if w.late {
+		run.Ledger = w.ledger()
 	}
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()
