@@ -7,9 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// mutant is a program that is broken in one place.
+type mutant struct {
+	name, file, sound, broken string
+	found                     string // what its faults are called
+	rare                      bool   // it takes more seeds than most
+}
 
 // TestABrokenSinkIsFound breaks the program in one place each, by compiling
 // another text of one file, and expects the simulation to see it and to call it by its
@@ -20,45 +28,16 @@ func TestABrokenSinkIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []struct{ name, file, sound, broken, found string }{
-		{
-			"early commit", "sink/offsets/tracker.go",
-			"	if t.head < len(t.records) {\n		return t.records[t.head].offset, t.epoch\n	}\n	return t.next, t.epoch",
-			"	return t.next, t.epoch", "lost: ",
-		},
-		{
-			"blind resend of a create", "sink/settle.go",
-			"if w.Type != model.Create || s.config.InDoubt == config.InDoubtResend {", "if true {", "sent twice: ",
-		},
-		{
-			"no lease", "sink/kafka/lease.go",
-			"return now.Before(l.until)", "return true", "backwards: ",
-		},
-		{
-			"a dropped innocent", "sink/settle.go",
-			"return again[o.Again], model.Fate{}",
-			"if o.Again == model.Innocent || o.Again == model.Halved {\n			return batching.Settle, model.Fate{Kind: model.Written}\n		}\n		return again[o.Again], model.Fate{}", "lost: ",
-		},
-		{
-			"a successor sent too early", "sink/settle.go",
-			"s.commits.settled(p, w)", "s.sched.Durable(w.Conflicts, time.Now())", "backwards: ",
-		},
-		{
-			"an answer that is not understood taken for written", "sink/settle.go",
-			"	if w.Type != model.Create ||", "	if o.Kind == model.Unknown {\n		return batching.Settle, model.Fate{Kind: model.Written}\n	}\n	if w.Type != model.Create ||", "lost: ",
-		},
-		{
-			"sent again while the partition leaves", "sink/settle.go",
-			"return s.closed || s.parts[w.Source.TopicPartition].leaving", "return false", "",
-		},
-		{
-			"offsets moved before the dead letter is acknowledged", "sink/letters.go",
-			"	l.pending[x.id] = x\n	l.queue = append(l.queue, x)\n	l.wake()", "	go func() { s := l.sink; s.mu.Lock(); defer s.mu.Unlock(); x.acknowledged() }()", "lost: ",
-		},
-	} {
+	identity := brokenIdentity()
+	for i, b := range slices.Concat(identity, brokenDelivery()) {
 		t.Run(b.name, func(t *testing.T) {
-			out := runBroken(t, root, b.file, b.sound, b.broken)
-			if !strings.Contains(out, "--- FAIL: TestSimulation") && !strings.Contains(out, "panic: BUG") {
+			var flags []string
+			if i < len(identity) {
+				flags = []string{"-sim.ambushes", "50"}
+			}
+			out := runBroken(t, root, &b, flags...)
+			panics := strings.Contains(out, "panic: ") && !strings.Contains(out, "panic: test timed out")
+			if !strings.Contains(out, "--- FAIL: TestSimulation") && !panics {
 				t.Fatalf("nothing is found:\n%s", tail(out))
 			}
 			if b.found != "" && !strings.Contains(out, b.found) {
@@ -68,20 +47,21 @@ func TestABrokenSinkIsFound(t *testing.T) {
 	}
 }
 
-// runBroken runs the simulation with a file of the program replaced.
-func runBroken(t *testing.T, root, file, sound, broken string) string {
+// runBroken runs the simulation with a file of the program replaced, until it finds what it shall. The
+// seeds are many more than are needed: how goroutines interleave is not theirs to decide.
+func runBroken(t *testing.T, root string, b *mutant, flags ...string) string {
 	t.Helper()
-	path := filepath.Join(root, file)
+	path := filepath.Join(root, b.file)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(text), sound); n != 1 {
-		t.Fatalf("%s holds what is to be broken %d times: bring this test up to date", file, n)
+	if n := strings.Count(string(text), b.sound); n != 1 {
+		t.Fatalf("%s holds what is to be broken %d times: bring this test up to date", b.file, n)
 	}
 	dir := t.TempDir()
 	replaced := filepath.Join(dir, "replaced.go")
-	if err := os.WriteFile(replaced, []byte(strings.Replace(string(text), sound, broken, 1)), 0o600); err != nil {
+	if err := os.WriteFile(replaced, []byte(strings.Replace(string(text), b.sound, b.broken, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: replaced}})
@@ -92,8 +72,15 @@ func runBroken(t *testing.T, root, file, sound, broken string) string {
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-tags", "synctests", "-overlay", list, "-count=1", "-timeout", "5m",
-		"-run", "^TestSimulation$", ".", "-sim.seeds", "150", "-sim.trace", dir)
+	seeds := "150"
+	if b.rare {
+		seeds = "600"
+	}
+	args := []string{
+		"test", "-tags", "synctests", "-overlay", list, "-count=1", "-timeout", "5m", "-run", "^TestSimulation$", ".",
+		"-sim.seeds", seeds, "-sim.until", b.found, "-sim.trace", dir,
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, flags...)...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return string(out)
@@ -105,3 +92,43 @@ func runBroken(t *testing.T, root, file, sound, broken string) string {
 }
 
 func tail(s string) string { return s[max(0, len(s)-3000):] }
+
+// brokenDelivery are programs that lose, repeat or reorder writes.
+func brokenDelivery() []mutant {
+	return []mutant{
+		{
+			"early commit", "sink/offsets/tracker.go",
+			"	if t.head < len(t.records) {\n		return t.records[t.head].offset, t.epoch\n	}\n	return t.next, t.epoch",
+			"	return t.next, t.epoch", "lost: ", false,
+		},
+		{
+			"blind resend of a create", "sink/settle.go",
+			"if w.Type != model.Create || s.config.InDoubt == config.InDoubtResend {", "if true {", "sent twice: ", false,
+		},
+		{
+			"no lease", "sink/kafka/lease.go",
+			"return now.Before(l.until)", "return true", "backwards: ", false,
+		},
+		{
+			"a dropped innocent", "sink/settle.go",
+			"return again[o.Again], model.Fate{}",
+			"if o.Again == model.Innocent || o.Again == model.Halved {\n			return batching.Settle, model.Fate{Kind: model.Written}\n		}\n		return again[o.Again], model.Fate{}", "lost: ", false,
+		},
+		{
+			"a successor sent too early", "sink/settle.go",
+			"s.commits.settled(p, w)", "s.sched.Durable(w.Conflicts, time.Now())", "backwards: ", false,
+		},
+		{
+			"an answer that is not understood taken for written", "sink/settle.go",
+			"	if w.Type != model.Create ||", "	if o.Kind == model.Unknown {\n		return batching.Settle, model.Fate{Kind: model.Written}\n	}\n	if w.Type != model.Create ||", "lost: ", false,
+		},
+		{
+			"sent again while the partition leaves", "sink/settle.go",
+			"return s.closed || s.parts[w.Source.TopicPartition].leaving", "return false", "", false,
+		},
+		{
+			"offsets moved before the dead letter is acknowledged", "sink/letters.go",
+			"	l.pending[x.id] = x\n	l.queue = append(l.queue, x)\n	l.wake()", "	go func() { s := l.sink; s.mu.Lock(); defer s.mu.Unlock(); x.acknowledged() }()", "lost: ", false,
+		},
+	}
+}
