@@ -31,9 +31,6 @@ func (l *Ledger) applyRecord(r *model.Record) (why string) {
 	case kindMark:
 		return l.applyMark(&in, r)
 	case kindRow:
-		if wroteRow(r, l.options.Writer) {
-			return ""
-		}
 		return l.applyRow(&in, r)
 	case kindOwner:
 		return l.applyOwner(&in, r)
@@ -74,6 +71,11 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 		if value.bad || row.State == Unknown {
 			return "a cut row"
 		}
+	}
+	if wroteRow(r, l.options.Writer) {
+		// Yet the topic may say that somebody else owned it by then: nobody else takes it.
+		l.overdue(k, &row, r)
+		return ""
 	}
 	key := l.key(k)
 	var old Row

@@ -209,6 +209,23 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 	})
 }
 
+func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwnerAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.own()
+		first := a.epoch
+		a.set("k", known("7", 1, first))
+		b.own()
+		a.set("k", known("7", 1, first)) // behind b's mark: no other process takes it
+		log.compact()                    // the one that they took is gone
+		a.own()
+		synctest.Wait()
+		log.compact()
+		join(t, log, 3).want("k", Known, "7")
+	})
+}
+
 func TestARowThatWasForgottenBeforeDoesNotCloseALaterIntent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(8)
