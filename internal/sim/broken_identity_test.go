@@ -33,7 +33,7 @@ func brokenIdentity() []mutant {
 		},
 		{
 			"written before the ledger has acknowledged the row", "sink/voice.go",
-			"		d.ledger.Put(d.puttings.entries, func(end ledger.End) { d.acknowledged(f, end) })\n", settledAtOnce, "duplicate: ", false,
+			"		d.ledger.Put(d.puttings.entries, func(end ledger.End) { d.acknowledged(f, end) })\n", settledAtOnce, "duplicate: ", true,
 		},
 		{
 			"the row of a replaced owner accepted", "sink/ledger/owner.go",
@@ -46,19 +46,19 @@ func brokenIdentity() []mutant {
 		},
 		{
 			"sent although its partition has left while it was announced", "sink/remember.go",
-			"	if !moved {\n", "	if true {\n", "backwards: ", false,
+			"	if !moved {\n", "	if true {\n", "backwards: ", true,
 		},
 		{
 			"a match that is not locked", "mapping/late.go",
 			"	d.conflictOn(model.Conflict(maphash.Bytes(m.compiled.seed, s)))\n	d.match", "	d.match", "backwards: ", false,
 		},
 		{
-			"what the index does not show yet forgotten", "sink/remember.go",
+			"what the index does not show yet forgotten", "sink/recent.go",
 			"if one := r.by[recentOf(w)]; time.Now().Before(one.until) {", "if one := r.by[recentOf(w)]; false {", "duplicate: ", false,
 		},
 		{
 			"what the former key says not carried", "sink/remember.go",
-			`if w := p.entry.Write; w.Identity.Former != "" && `, "if w := p.entry.Write; false && ", "diverged: ", false,
+			"	if w.Identity.Former != \"\" {\n		a = ", "	if false {\n		a = ", "diverged: ", false,
 		},
 		{
 			"a former key that is not looked up", "sink/ledger/decide.go",

@@ -16,7 +16,7 @@ import (
 type mutant struct {
 	name, file, sound, broken string
 	found                     string // what its faults are called
-	rare                      bool   // it takes more seeds than most
+	rare                      bool   // goroutines have to interleave as they seldom do: -sim.rare
 }
 
 // TestABrokenSinkIsFound breaks the program in one place each, by compiling
@@ -30,6 +30,9 @@ func TestABrokenSinkIsFound(t *testing.T) {
 	}
 	identity := brokenIdentity()
 	for i, b := range slices.Concat(identity, brokenDelivery()) {
+		if b.rare != *rare {
+			continue // no seed finds these for sure: they are a series for a person to run
+		}
 		t.Run(b.name, func(t *testing.T) {
 			var flags []string
 			if i < len(identity) {
@@ -74,10 +77,10 @@ func runBroken(t *testing.T, root string, b *mutant, flags ...string) string {
 	}
 	seeds := "150"
 	if b.rare {
-		seeds = "600"
+		seeds = "3000"
 	}
 	args := []string{
-		"test", "-tags", "synctests", "-overlay", list, "-count=1", "-timeout", "5m", "-run", "^TestSimulation$", ".",
+		"test", "-tags", "synctests", "-overlay", list, "-count=1", "-timeout", "20m", "-run", "^TestSimulation$", ".",
 		"-sim.seeds", seeds, "-sim.until", b.found, "-sim.trace", dir,
 	}
 	cmd := exec.CommandContext(t.Context(), "go", append(args, flags...)...)
