@@ -42,7 +42,8 @@ type PartitionStatus struct {
 	Lowest    int64   `json:"lowest_open"` // offset; the next one when none is open; -1 while unknown
 	Age       float64 `json:"lowest_open_age_seconds"`
 	Committed int64   `json:"committed"`
-	End       int64   `json:"end"`
+	End       int64   `json:"end"`             // offset behind the last record; -1 while unknown
+	EndAge    float64 `json:"end_age_seconds"` // since the brokers last told the end
 	Lag       int64   `json:"lag"`
 	Open      int     `json:"open_writes"`
 	Paused    string  `json:"paused,omitempty"` // why it takes no new records
@@ -212,7 +213,13 @@ func (s *Sink) partitionStatus(st *Status, now time.Time) {
 			Topic: tp.Topic, Partition: tp.Partition, Lowest: low, Committed: part.committed.Offset,
 			End: part.end, Lag: -1, Open: part.tracker.Open(), Paused: part.paused.String(),
 		}
-		if low >= 0 && part.end >= 0 {
+		if part.end >= 0 {
+			ps.EndAge = now.Sub(part.endAt).Seconds()
+		}
+		switch {
+		case part.end == 0:
+			ps.Lag = 0 // nothing was ever there
+		case low >= 0 && part.end > 0:
 			ps.Lag = max(0, part.end-low)
 		}
 		if ps.Open > 0 {
