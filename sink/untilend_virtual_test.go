@@ -9,8 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/ampersink/ampersink/sink"
 )
 
 // The ledger takes nothing any more: --until-end ends after retry.patience and names its topic;
@@ -33,10 +31,10 @@ func TestUntilEndNamesALedgerThatTakesNothing(t *testing.T) {
 				}
 				v.options.UntilEnd = true
 				began := time.Now()
-				var relent func()
+				v.options.Config.Routes[0].Batch.Linger = 20 * time.Second
 				first := start(t, v.options)
-				time.Sleep(0)
-				relent = v.kafka.RefuseTopic("g.ledger", c, kmsg.Produce)
+				time.Sleep(10 * time.Second) // the rows are taken in, and not announced
+				relent := v.kafka.RefuseTopic("g.ledger", c, kmsg.Produce)
 				err := first.until()
 				if err == nil || !strings.Contains(err.Error(), "g.ledger") {
 					t.Errorf("the run ended with %v, which does not name the ledger", err)
