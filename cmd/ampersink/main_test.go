@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -27,6 +29,40 @@ func TestAWrongCallExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
 		}
 		if !strings.Contains(errs.String(), c.want) {
 			t.Errorf("%q says %q, without %q", c.args, errs.String(), c.want)
+		}
+	}
+}
+
+func TestValidateShowsEveryBadExpressionWhereItStands(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	const text = `kafka: {brokers: ["localhost:9092"], group: g}
+ampersand: {api_key: k, project: acme}
+routes:
+  - name: contacts
+    topics: [shop.contacts]
+    envelope: debezium
+    to: {integration: hubspot, object: contacts, group: acme}
+    id: ledger
+    when: email ==
+    fields:
+      email: {from: email, expr: "value + nobody()"}
+      name: {expr: "lower("}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := execute([]string{"validate", "--config", path}, &out, &errs, func(string) (string, bool) { return "", false })
+	if lines := strings.Split(strings.TrimSpace(errs.String()), "\n"); code != exitConfig || len(lines) != 3 {
+		t.Errorf("exits with %d and says:\n%s", code, errs.String())
+	}
+	for _, want := range []string{
+		":9:11: routes[0].when: cannot be compiled: ", ":11:34: routes[0].fields.email.expr: cannot be compiled: ",
+		":12:20: routes[0].fields.name.expr: cannot be compiled: ",
+	} {
+		if !strings.Contains(errs.String(), path+want) {
+			t.Errorf("does not say %q:\n%s", path+want, errs.String())
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/mapping"
 	"github.com/ampersink/ampersink/sink"
 )
 
@@ -41,7 +42,7 @@ func (a *app) load(path string) (*config.Config, error) {
 	if path == "" {
 		return nil, configError{errors.New("which configuration? Say --config FILE (config.example.yaml has every key)")}
 	}
-	cfg, err := config.Load(path, a.env)
+	cfg, err := config.Load(path, a.env, mapping.CheckExpression)
 	if err != nil {
 		return nil, configError{err}
 	}

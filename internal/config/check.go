@@ -15,6 +15,8 @@ type checker struct {
 	*report
 	cfg      *Config
 	readFile func(string) ([]byte, error)
+	// languages is what expressions are written in: none or one.
+	languages []CheckExpression
 }
 
 func (c *checker) all() {
@@ -29,6 +31,7 @@ func (c *checker) all() {
 	for i := range c.cfg.Routes {
 		c.route(&c.cfg.Routes[i], fmt.Sprintf("routes[%d]", i))
 	}
+	c.expressions()
 	c.routeNames()
 	c.sharedDestinations()
 	c.skipRules()
