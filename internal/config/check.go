@@ -34,6 +34,7 @@ func (c *checker) all() {
 	c.expressions()
 	c.routeNames()
 	c.sharedDestinations()
+	c.shapes()
 	c.skipRules()
 	c.deadLetters()
 	c.ledger()

@@ -126,7 +126,7 @@ func ampersandRows() []row {
 func settlingRows() []row {
 	return []row{
 		{path: "routes", form: formSections, required: true,
-			what: "Which topics become writes to which object, and how; several routes may take one topic."},
+			what: "Which topics become writes to which object, and how; several routes may take one topic, whose records have one envelope."},
 		{path: "skip", form: formSections,
 			what: "Topics whose records are skipped on purpose and counted under the rule's name.",
 			why:  "A topic that neither a route nor a rule takes is dead-lettered, never dropped in silence."},

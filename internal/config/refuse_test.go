@@ -47,7 +47,7 @@ func TestParseRefusesWhatIsMissing(t *testing.T) {
 		`c.yaml:1:1: kafka.group: missing, and required: the consumer group, whose members share the partitions.`,
 		"c.yaml:1:1: ampersand.api_key: missing, and required: the project's API key; better from ${NAME} or ${file:PATH} than written here.",
 		`c.yaml:1:1: ampersand.project: missing, and required: the project, by id or name.`,
-		`c.yaml:1:1: routes: missing, and required: which topics become writes to which object, and how; several routes may take one topic.`,
+		`c.yaml:1:1: routes: missing, and required: which topics become writes to which object, and how; several routes may take one topic, whose records have one envelope.`,
 	)
 	problems(t, edit(t, "    topics: [shop.contacts]\n", "", "    envelope: debezium\n", "", "integration: hubspot, ", "", "contacts, group: acme-inc", "contacts"),
 		`c.yaml:8:5: routes[0].topics: missing, and required: the topics that the route takes, by name or by pattern.`,
