@@ -130,7 +130,11 @@ func aCommand(c *cobra.Command, args []string) error {
 // noArgs refuses arguments as a wrong call.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return configError{fmt.Errorf("%s takes no argument: %q (see %s --help)", c.CommandPath(), args[0], c.CommandPath())}
+		hint := ""
+		if f := c.Flags().Lookup("config"); f != nil && !f.Changed {
+			hint = ": did you mean --config " + args[0] + "?"
+		}
+		return configError{fmt.Errorf("%s takes no argument: %q%s (see %s --help)", c.CommandPath(), args[0], hint, c.CommandPath())}
 	}
 	return nil
 }

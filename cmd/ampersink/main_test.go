@@ -19,7 +19,8 @@ func TestAWrongCallExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
 		{[]string{"validat", "--config", "x"}, "did you mean validate?"},
 		{[]string{"ledger", "exprot", "--config", "x"}, `there is no command "exprot": did you mean export? (see ampersink ledger --help)`},
 		{[]string{"--config", "x"}, "unknown flag: --config (see ampersink --help)"},
-		{[]string{"run", "now"}, `takes no argument: "now"`},
+		{[]string{"validate", "base.yaml"}, `takes no argument: "base.yaml": did you mean --config base.yaml? (see ampersink validate --help)`},
+		{[]string{"run", "--config", "x", "now"}, `takes no argument: "now" (see ampersink run --help)`},
 		{[]string{"run", "--confg", "x"}, "unknown flag: --confg"},
 		{[]string{"run", "--config", "/there/is/none.yaml"}, "/there/is/none.yaml"},
 	} {
@@ -72,5 +73,10 @@ func TestWithoutACommandTheHelpIsShown(t *testing.T) {
 	var out, errs bytes.Buffer
 	if code := execute(nil, &out, &errs, func(string) (string, bool) { return "", false }); code != exitDone || !strings.Contains(out.String(), "Available Commands") {
 		t.Errorf("exits with %d and says %q", code, out.String())
+	}
+	for _, word := range []string{"get", "export", "stats", "import", "create"} {
+		if _, ledger, _ := strings.Cut(out.String(), "\n  ledger "); !strings.Contains(strings.SplitN(ledger, "\n", 2)[0], word) {
+			t.Errorf("hides that the ledger has %s: %s", word, ledger)
+		}
 	}
 }
