@@ -19,7 +19,7 @@ func running(t *testing.T, broker, api, admin string) string {
 	t.Helper()
 	return file(t, "config.yaml", fmt.Sprintf(`
 kafka: {brokers: [%[1]q], group: g}
-ampersand: {url: %[2]q, api_url: %[2]q, search_url: %[2]q, project: acme, api_key: k, timeout: 1s}
+ampersand: {url: %[2]q, api_url: %[2]q, search_url: %[2]q, project: acme, api_key: k}
 routes:
   - name: customers
     topics: [shop.customers]
