@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -66,15 +65,13 @@ func idle(b *testing.B, program, text string) float64 {
 		b.Fatal(err)
 	}
 	time.Sleep(10 * time.Second)
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "status"))
-	if err != nil {
-		b.Skipf("no /proc here: %v", err)
-	}
+	held := resident(cmd.Process.Pid, "VmRSS:")
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
-	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
-	kib, _ := strconv.ParseFloat(string(bytes.Fields(rest)[0]), 64)
-	return kib / 1024
+	if held == 0 {
+		b.Skip("there is no /proc here")
+	}
+	return float64(held) / (1 << 20)
 }
 
 // BenchmarkDurabilityOnHotKeys compares a stream with hot keys (Zipf) with the same
