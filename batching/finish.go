@@ -40,7 +40,7 @@ func (s *Scheduler) Finish(b *Batch, then []Then, v Verdict, now time.Time) {
 	l.inFlight--
 	l.answered = now
 	then, v = l.examine(b, then, v)
-	s.judge(b, then[0] == Unsent, v, now)
+	s.judge(b, v, now)
 
 	groups := [Anew + 1][]*Entry{}
 	for i, e := range b.Entries {
@@ -92,7 +92,7 @@ func (s *Scheduler) rotate(l *lane, again []*Entry, piece bool, now time.Time) {
 //
 // Only a probe ends a pause: an answer to a request that left before the pause
 // began says nothing of what made it begin.
-func (s *Scheduler) judge(b *Batch, unsent bool, v Verdict, now time.Time) {
+func (s *Scheduler) judge(b *Batch, v Verdict, now time.Time) {
 	probed := b.probes
 	if probed != nil {
 		probed.probing = false
@@ -112,7 +112,7 @@ func (s *Scheduler) judge(b *Batch, unsent bool, v Verdict, now time.Time) {
 			// The answer holds something narrower, so what was probed answers.
 			s.end(probed, now)
 		}
-	case unsent, v.own:
+	case v.Unsent, v.own:
 		// It says nothing of the scope: the probe is still owed.
 	default:
 		clear(s.failing)

@@ -258,9 +258,12 @@ func (m *machine) answer(t *rapid.T) {
 			After: rapid.SampledFrom([]time.Duration{0, 0, time.Second, time.Minute}).Draw(t, "after"),
 		}
 	case "unsent":
+		v = batching.Verdict{Unsent: true}
 		fill(then, batching.Unsent)
-		if rapid.Bool().Draw(t, "unannounced") {
-			v = batching.Verdict{Failed: true, Scope: model.ScopeAPI}
+		if rapid.Bool().Draw(t, "moved") {
+			for i := range then {
+				then[i] = rapid.SampledFrom([]batching.Then{batching.Settle, batching.Unsent}).Draw(t, "then")
+			}
 		}
 	case "flood":
 		for i := range then {

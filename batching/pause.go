@@ -48,6 +48,8 @@ type Verdict struct {
 	// Failed: the request failed as a whole and the scope backs off. The zero
 	// Verdict is a request that was answered.
 	Failed bool
+	// Unsent: there was none, and so the scope has not answered either.
+	Unsent bool
 	Scope  model.ScopeKind // what backs off; ScopeNone with Failed means the destination
 	// Hold: it is held at once, not only when patience has run out.
 	Hold    bool

@@ -345,3 +345,23 @@ func TestALaneWithARequestUnderWayGoesOnWhenAPauseEnds(t *testing.T) {
 	b.written(b.batch(), true) // the probe, through a
 	b.expect(b.batch(), waits)
 }
+
+// TestAProbeThatWasNotSentIsStillOwed: also where its write is given up, as its partition has left.
+func TestAProbeThatWasNotSentIsStillOwed(t *testing.T) {
+	t.Parallel()
+	for _, then := range []batching.Then{batching.Unsent, batching.Settle} {
+		b := newBench(t, eager())
+		b.addMany(3, to("a"), model.Update, 1)
+		b.finish(b.batch(), batching.WithLane, failure())
+		b.none("the lane backs off")
+		b.now = b.now.Add(step)
+		probe := b.batch()
+		b.finish(probe, then, batching.Verdict{Unsent: true})
+		if _, paused := b.sched.Blocking(to("a")); !paused {
+			t.Fatalf("then %d: what was not sent has ended the pause", then)
+		}
+		if again := b.batch(); !again.Probe() {
+			t.Fatalf("then %d: what goes next is no probe", then)
+		}
+	}
+}

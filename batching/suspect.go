@@ -19,7 +19,7 @@ const (
 // It returns what happens to them then, and the verdict that is left.
 func (l *lane) examine(b *Batch, then []Then, v Verdict) ([]Then, Verdict) {
 	if !v.Failed {
-		if then[0] != Unsent {
+		if !v.Unsent {
 			l.answers++
 		}
 		return then, v

@@ -14,7 +14,7 @@ const benchValue = `{"before":null,"after":{"id":9007199254740997,"crm_id":"1715
 
 func benchRoute() config.Route {
 	r := config.Route{
-		Name: "customers", Topics: config.Topics{Names: []string{"shop.public.customers"}}, Format: config.FormatJSON,
+		Name: "customers", Topics: config.Topics{Names: []string{"shop.public.customers"}}, Format: config.Formats{Key: config.FormatJSON, Value: config.FormatJSON},
 		Envelope: config.EnvelopeDebezium, To: config.To{Integration: "hubspot", Object: "contact", Group: config.Group{Value: "acme"}},
 		Key: []string{"id"}, ID: config.ID{Field: "crm_id"},
 		OnCreate: config.ActionCreate, OnUpdate: config.ActionUpdate, OnSnapshot: config.ActionCreate,

@@ -26,6 +26,7 @@ type variant struct {
 	envelope config.Envelope
 	types    map[string]config.Type // by the kind of a column; nil: the schema says it
 	scaled   bool                   // decimals are bytes
+	avro     bool                   // keys and values
 }
 
 func variants() map[string]variant {
@@ -40,16 +41,18 @@ func variants() map[string]variant {
 	}
 	const number = config.TypeNumber
 	return map[string]variant{
-		"crm-pg-envelope":            {config.EnvelopeDebezium, adaptive, true},
-		"crm-pg-envelope-schema":     {config.EnvelopeDebezium, nil, false},
-		"crm-pg-flat":                {config.EnvelopeDebeziumFlat, adaptive, true},
-		"crm-pg-flat-schema":         {config.EnvelopeDebeziumFlat, nil, false},
-		"crm-pg-flat-rewrite-schema": {config.EnvelopeDebeziumFlat, nil, false},
+		"crm-pg-envelope":            {config.EnvelopeDebezium, adaptive, true, false},
+		"crm-pg-envelope-schema":     {config.EnvelopeDebezium, nil, false, false},
+		"crm-pg-flat":                {config.EnvelopeDebeziumFlat, adaptive, true, false},
+		"crm-pg-flat-schema":         {config.EnvelopeDebeziumFlat, nil, false, false},
+		"crm-pg-flat-rewrite-schema": {config.EnvelopeDebeziumFlat, nil, false, false},
 		"crm-pg-connect-times": {config.EnvelopeDebezium, edited(map[string]config.Type{"numeric": number, "numeric(2)": number, "numeric(4)": number,
-			"money": number, "timestamp": config.TypeTimestampMS, "time": config.TypeTimeMS}), false},
+			"money": number, "timestamp": config.TypeTimestampMS, "time": config.TypeTimeMS}), false, false},
 		"crm-pg-isostring": {config.EnvelopeDebezium, edited(map[string]config.Type{"numeric": number, "numeric(2)": number, "numeric(4)": number,
 			"money": number, "date": config.TypeISODate, "timestamp": config.TypeISOTimestamp, "timestamp(3)": config.TypeISOTimestamp,
-			"time": config.TypeISOTime, "interval": config.TypeISODuration, "bytea": config.TypeBytesHex}), false},
+			"time": config.TypeISOTime, "interval": config.TypeISODuration, "bytea": config.TypeBytesHex}), false, false},
+		"crm-pg-avro":      {config.EnvelopeDebezium, nil, false, true},
+		"crm-pg-avro-flat": {config.EnvelopeDebeziumFlat, nil, false, true},
 	}
 }
 
@@ -72,7 +75,7 @@ func exceptions() []exception {
 		}
 		const keyless = "a keyless delete or update does not say which row it was"
 		list = append(list, exception{capture, "audit_log no key", "", keyless, nil})
-		if capture == "crm-pg-flat" || capture == "crm-pg-flat-schema" {
+		if capture == "crm-pg-flat" || capture == "crm-pg-flat-schema" || capture == "crm-pg-avro-flat" {
 			list = append(list, exception{capture, "audit_log before the snapshot", "", keyless, nil})
 		}
 		if capture != "crm-pg-envelope-schema" {
@@ -135,7 +138,7 @@ func TestCapturesLeaveTheFinalRows(t *testing.T) {
 	}
 }
 
-func unpacked(t *testing.T, name string) []byte {
+func unpacked(t testing.TB, name string) []byte {
 	t.Helper()
 	file, err := os.Open(filepath.Join("testdata", "captures", "full", name+".gz"))
 	if err != nil {
@@ -164,8 +167,15 @@ func replayRoutes(capture string, v variant) []config.Route {
 	for table, kinds := range columnKinds() {
 		r := routed(v.envelope, key(primary()[table]...), id(primary()[table][0]), beforeFullOf(table))
 		r.Name, r.Topics, r.Fields = table, config.Topics{Names: []string{capture + ".public." + table}}, nil
+		if v.avro {
+			r.Format = both(config.FormatAvro)
+		}
 		for column, kind := range kinds {
-			f := config.Field{To: "c_" + column, From: column, Type: v.types[kind], HasNotFinite: true, NotFinite: []byte(`"` + notFinitePlaceholder + `"`)}
+			from := column
+			if v.avro {
+				from = strings.ReplaceAll(column, " ", "_") // field.name.adjustment.mode=avro
+			}
+			f := config.Field{To: "c_" + column, From: from, Type: v.types[kind], HasNotFinite: true, NotFinite: []byte(`"` + notFinitePlaceholder + `"`)}
 			if f.Type == config.TypeDecimal {
 				scale := 2
 				if kind == "numeric(4)" {
@@ -206,6 +216,12 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 		routes[i].OnKeyChange = keys
 	}
 	m := mustNew(t, routes, config.SkipRule{Name: "rest", Topics: config.Topics{Regex: "(__debezium-heartbeat\\.)?" + capture + "(\\.transaction|\\.message)?"}})
+	plain := func(b []byte) []byte { return b }
+	if v.avro {
+		schemas := captureSchemas(t)
+		m.WithSchemas(schemas)
+		plain = func(b []byte) []byte { return schemas.plainJSON(t, b) }
+	}
 	tables := make(map[string]*table)
 	for name := range columnKinds() {
 		tables[name] = newTable()
@@ -217,7 +233,7 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 		if it.Write == nil {
 			switch got := show(it); {
 			case got == "skip skip.rest", got == "skip "+name+".on_tombstone", got == "skip "+name+".on_key_change" && keys == config.KeyChangeMove:
-			case got == "refuse operation op" && bytes.Contains(r.Value, []byte(`"op":"t"`)):
+			case got == "refuse operation op" && bytes.Contains(plain(r.Value), []byte(`"op":"t"`)):
 			case strings.HasPrefix(got, "refuse no_key") && r.Key == nil:
 			default:
 				t.Errorf("%s/%d/%d: %s", r.Topic, r.Partition, r.Offset, got)
@@ -225,7 +241,7 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 			continue
 		}
 		writes++
-		tables[name].apply(t, keyText(t, name, r, it.Write), r, it.Write)
+		tables[name].apply(t, keyText(t, name, plain(r.Key), it.Write), r, it.Write)
 	}
 	if writes < 80 {
 		t.Errorf("only %d writes", writes)
@@ -283,7 +299,7 @@ func (a *table) apply(t *testing.T, key string, r *model.Record, w *model.Write)
 
 // keyText is the primary key of a write: the record's key, else of the keyless
 // table what identifies its rows here.
-func keyText(t *testing.T, table string, r *model.Record, w *model.Write) string {
+func keyText(t *testing.T, table string, key []byte, w *model.Write) string {
 	t.Helper()
 	if table == "audit_log" {
 		if w.ID != "" {
@@ -295,7 +311,7 @@ func keyText(t *testing.T, table string, r *model.Record, w *model.Write) string
 		}
 		return strings.Trim(string(fields["c_what"]), `"`)
 	}
-	return jsonKey(t, r.Key)
+	return jsonKey(t, key)
 }
 
 // jsonKey returns the values of a key, in the order of their names.

@@ -248,3 +248,29 @@ func TestCapturedKeysAgreeAcrossConverters(t *testing.T) {
 		t.Errorf("%d hashes of %d keys", len(all), len(sets))
 	}
 }
+
+// A key in Avro is the same as in JSON, so that a topic which changes its converter
+// keeps the order of its keys.
+func TestCapturedKeysInAvroAreThoseInJSON(t *testing.T) {
+	t.Parallel()
+	schemas := captureSchemas(t)
+	inJSON := mustNew(t, []config.Route{routed(config.EnvelopePlain, fields("x", "=1"))})
+	inAvro := mustNew(t, []config.Route{routed(config.EnvelopePlain, fields("x", "=1"), func(r *config.Route) { r.Format.Key = config.FormatAvro })}).WithSchemas(schemas)
+	inAvro.compiled.seed = inJSON.compiled.seed
+	compared := 0
+	for _, capture := range []string{"crm-pg-avro", "crm-pg-avro-flat"} {
+		for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
+			if r.Key == nil {
+				continue
+			}
+			plain := conflictOf(t, inJSON, record(string(schemas.plainJSON(t, r.Key)), `{}`))
+			if got := conflictOf(t, inAvro, record(string(r.Key), `{}`)); got[0] != plain[0] {
+				t.Errorf("%s/%d/%d: the key %s has another hash", r.Topic, r.Partition, r.Offset, schemas.plainJSON(t, r.Key))
+			}
+			compared++
+		}
+	}
+	if compared < 150 {
+		t.Errorf("only %d keys", compared)
+	}
+}

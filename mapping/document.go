@@ -39,6 +39,7 @@ const (
 // readers look (payload, before, after). It is reused from record to record.
 type document struct {
 	text  []byte
+	own   []byte // what text is where it was not the record's: reused
 	nodes []node // in the order of the text; nodes[0] is the root
 	fault fault
 
@@ -64,10 +65,12 @@ type value struct {
 	escaped bool
 }
 
-// fault says where a text stops being JSON.
+// fault says where a text stops being JSON, or bytes stop being what their schema
+// says.
 type fault struct {
-	at   int
-	want string
+	at    int
+	want  string
+	names []string // of the fields around it
 }
 
 // read returns the value of nodes[i].

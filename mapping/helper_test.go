@@ -15,7 +15,7 @@ const testTopic = "shop.public.customers"
 // routed returns a route with every key that New asks for, changed by edits.
 func routed(envelope config.Envelope, edits ...func(*config.Route)) config.Route {
 	r := config.Route{
-		Name: "customers", Topics: config.Topics{Names: []string{testTopic}}, Format: config.FormatJSON, Envelope: envelope,
+		Name: "customers", Topics: config.Topics{Names: []string{testTopic}}, Format: config.Formats{Key: config.FormatJSON, Value: config.FormatJSON}, Envelope: envelope,
 		To:     config.To{Integration: "hubspot", Object: "contact", Group: config.Group{Value: "acme"}},
 		ID:     config.ID{Field: "crm_id"},
 		Fields: fieldsOf("email", "email"),

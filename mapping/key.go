@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
 
@@ -34,6 +35,19 @@ func (k *recordKey) decode(b []byte, known *schemas) {
 		k.schema = nil
 	}
 	k.null = k.nodes[k.root].kind == kindNull
+}
+
+// decodeKey decodes a key that is written in a format of the registry.
+func (m *Mapper) decodeKey(b []byte, f config.Format, last *memo) *model.Reason {
+	k := &m.key
+	k.bytes, k.root, k.isRaw, k.null = b, 0, false, b == nil
+	if k.isRaw = len(b) == 0; k.isRaw {
+		return nil // null, or empty: refused where a key is needed
+	}
+	why := m.decode(&k.document, keyPart(), f, b, last)
+	k.isRaw = why != nil
+	k.null = why == nil && k.nodes[0].kind == kindNull
+	return why
 }
 
 func (k *recordKey) isObject() bool { return !k.isRaw && !k.null && k.nodes[k.root].kind == kindObject }

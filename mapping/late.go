@@ -218,7 +218,7 @@ func (m *Mapper) addKey(d *draft, b *bound, c change) *model.Reason {
 	m.conflict(d, model.Conflict(maphash.Bytes(m.compiled.seed, key)))
 	text := key[len(b.keySpace):]
 	if len(text) > maxKey {
-		return refusal(codeNoKey, "", "the source key has %d bytes (%s); expected at most %d, which the ledger keeps of each row", len(text), excerpt(text, 0), maxKey)
+		return longKey("the source key", text)
 	}
 	m.begin()
 	d.key = m.packer.Append(append(m.packer.Buffer(), text...))
@@ -233,8 +233,7 @@ func (m *Mapper) addFormer(d *draft, b *bound, c change) *model.Reason {
 		return why
 	}
 	if len(m.wasKey) > maxKey {
-		return refusal(codeNoKey, "", "the source key before the change has %d bytes (%s); expected at most %d, which the ledger keeps of each row",
-			len(m.wasKey), excerpt(m.wasKey, 0), maxKey)
+		return longKey("the source key before the change", m.wasKey)
 	}
 	m.conflict(d, was)
 	d.former = m.packer.Append(append(m.packer.Buffer(), m.wasKey...))

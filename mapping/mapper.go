@@ -45,7 +45,13 @@ type Mapper struct {
 	evaluator evaluator
 	// omittedNull notes that a null was left out of the fields by the user's rule.
 	omittedNull bool
-	unvalued    *model.Reason // why the value could not be decoded
+	unvalued    *model.Reason  // why the key or the value could not be decoded
+	opened      config.Formats // how they were
+	unsettled   []byte
+	collected   protoScratch
+	awaits      []model.SchemaID
+	writers     map[writerKey]*writer
+	writerBytes int64
 }
 
 // compiled is the configuration, shared by clones.
@@ -54,6 +60,7 @@ type compiled struct {
 	skip    []skipRule
 	seed    maphash.Seed
 	columns int // of the widest route
+	schemas Schemas
 }
 
 type skipRule struct {
@@ -67,6 +74,7 @@ type plan struct {
 	skip   *model.Fate // of the skip rule that covers the topic; nil: none
 
 	keySchemas, valueSchemas schemas
+	keyWriter, valueWriter   memo
 }
 
 // bound is a route and what follows from the topic.
@@ -122,11 +130,15 @@ func (m *Mapper) Map(r *model.Record, items []model.Item) []model.Item {
 	if len(p.routes) == 0 {
 		return append(items, unrouted(r, p))
 	}
-	m.open(r, p)
-	m.in.whole = content{&m.value, m.in.payload, m.in.null}
-	m.in.rewind()
+	m.pending, m.parents, m.packed, m.awaits = m.pending[:0], m.parents[:0], false, m.awaits[:0]
 	for i := range p.routes {
-		items = m.take(&p.routes[i], p, items)
+		b := &p.routes[i]
+		if i == 0 || b.format != m.opened {
+			m.open(r, p, b.format)
+			m.in.whole = content{&m.value, m.in.payload, m.in.null}
+			m.in.rewind()
+		}
+		items = m.take(b, p, items)
 	}
 	m.close(items)
 	return items
@@ -183,11 +195,23 @@ func unrouted(r *model.Record, p *plan) model.Item {
 }
 
 // open decodes a record.
-func (m *Mapper) open(r *model.Record, p *plan) {
-	m.pending, m.parents, m.packed, m.readBy = m.pending[:0], m.parents[:0], false, nil
-	m.key.decode(r.Key, &p.keySchemas)
+func (m *Mapper) open(r *model.Record, p *plan, f config.Formats) {
+	m.opened, m.readBy = f, nil
 	m.in.record, m.in.payload, m.in.null, m.unvalued = r, 0, r.Value == nil, nil
+	if f.Key == config.FormatJSON {
+		m.key.decode(r.Key, &p.keySchemas)
+	} else {
+		m.unvalued = m.decodeKey(r.Key, f.Key, &p.keyWriter)
+	}
 	if m.in.null {
+		return
+	}
+	if f.Value != config.FormatJSON {
+		if why := m.decode(&m.value, valuePart(), f.Value, r.Value, &p.valueWriter); why != nil {
+			m.unvalued = why
+			return
+		}
+		m.in.null = m.value.nodes[0].kind == kindNull
 		return
 	}
 	m.value.schemas = &p.valueSchemas
@@ -265,7 +289,7 @@ func (m *Mapper) close(items []model.Item) {
 	m.old.text, m.old.bytes, m.in.inner.document.text = nil, nil, nil
 	m.in.inner.text = recycled(m.in.inner.text)
 	m.finder.reset()
-	m.scratch, m.wasKey = recycled(m.scratch), recycled(m.wasKey)
+	m.scratch, m.wasKey, m.value.own, m.key.own = recycled(m.scratch), recycled(m.wasKey), recycled(m.value.own), recycled(m.key.own)
 }
 
 // single makes the one write of a record, in one allocation with its record.

@@ -146,7 +146,7 @@ func TestNewRefusesWhatCannotRun(t *testing.T) {
 		says string
 	}{
 		{"regex", func(r *config.Route) { r.Topics.Regex = "(" }, "topics.regex"},
-		{"format", func(r *config.Route) { r.Format = "xml" }, `format: "xml"`},
+		{"format", func(r *config.Route) { r.Format.Value = "xml" }, `format: "xml"`},
 		{"envelope", func(r *config.Route) { r.Envelope = "x" }, `envelope: "x"`},
 		{"operation", func(r *config.Route) { r.Envelope, r.Operation.Value = config.EnvelopePlain, "x" }, `operation.value: "x"`},
 		{"upsert on delete", func(r *config.Route) { r.OnDelete.Action = config.ActionUpsert }, `on_delete: "upsert"`},

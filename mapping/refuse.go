@@ -21,7 +21,12 @@ const (
 	codeBadGroup        = "bad_group"        // a group that is neither text nor an integer
 	codeNoFields        = "no_fields"        // a write that would say nothing
 	codeBadAssociations = "bad_associations" // associations that are no JSON array
-	codeBadSchema       = "bad_schema"       // a schema part that is no schema
+	codeBadSchema       = "bad_schema"       // a schema part, or a schema of the registry, that cannot be used
+	codeNoSchemaID      = "no_schema_id"     // bytes that do not name the schema they were written with
+	codeUnknownSchema   = "unknown_schema"   // a schema that the registry does not have
+	codeAwaitedSchema   = "awaited_schema"   // a schema that is not known yet: whoever can wait does
+	codeBadAvro         = "bad_avro"         // bytes that are not what their schema says
+	codeBadProtobuf     = "bad_protobuf"     // the same
 	codeBadValue        = "bad_value"        // a value that is not what its type says, or cannot become what the CRM should get
 	codeNotFinite       = "not_finite"       // NaN, an infinity, or a date without a year from 1 to 9999
 	codeRequired        = "required"         // a required field without a value
@@ -74,6 +79,10 @@ func excerpt(text []byte, at int) string {
 func badJSON(d *document, field, what string) *model.Reason {
 	if len(d.text) == 0 {
 		return refusal(codeBadJSON, field, "%s is empty (zero bytes, not null); expected JSON", what)
+	}
+	if d.fault.at == 0 && d.text[0] <= magicGUID {
+		return refusal(codeBadJSON, field, "%s begins with %s, as a serializer of a schema registry writes it; expected JSON, or format: avro, protobuf or json_schema",
+			what, hexExcerpt(d.text, 0))
 	}
 	if d.fault.at >= len(d.text) {
 		return refusal(codeBadJSON, field, "%s ends at byte %d behind %s; expected %s there",

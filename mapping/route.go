@@ -18,6 +18,7 @@ type route struct {
 	item   model.WriteName // of row 0
 	topics topics
 	reader reader
+	format config.Formats
 
 	integration, object, group string
 	groupField                 *source // nil: not from the row
@@ -126,9 +127,12 @@ func (r *route) compileInput(c config.Route) (err error) {
 	if r.topics, err = compileTopics(c.Topics); err != nil {
 		return err
 	}
-	if c.Format != config.FormatJSON {
-		return fmt.Errorf("format: %q is not known; expected %q", c.Format, config.FormatJSON)
+	for _, f := range []config.Format{c.Format.Key, c.Format.Value} {
+		if !slices.Contains(config.AllFormats(), f) {
+			return fmt.Errorf("format: %q is not known; expected one of %q", f, config.AllFormats())
+		}
 	}
+	r.format = c.Format
 	r.reader, err = readerOf(c)
 	return err
 }

@@ -100,10 +100,8 @@ func (c *connectSchema) typ() *typ {
 		t.means = meansArray
 		t.items = c.Items.orAny()
 	case "map":
-		t.means = meansMap
-		t.items = c.Values.orAny()
-		t.entry = &typ{means: meansArray, tuple: []*typ{c.Keys.orAny(), t.items}}
-		t.entry.asIs = t.entry.tuple[0].asIs && t.items.asIs
+		t = mapOf(c.Keys.orAny(), c.Values.orAny())
+		t.logical = c.Name
 	case "struct":
 		t.means = meansStruct
 	}
@@ -116,6 +114,14 @@ func (c *connectSchema) orAny() *typ {
 		return &typ{asIs: true}
 	}
 	return c.typ()
+}
+
+// mapOf returns the type of a map.
+func mapOf(keys, values *typ) *typ {
+	t := &typ{means: meansMap, items: values, entry: &typ{means: meansArray, tuple: []*typ{keys, values}}}
+	t.entry.asIs = keys.asIs && values.asIs
+	t.asIs = t.entry.asIs
+	return t
 }
 
 // isAsIs reports whether the JSON of such values is already what is sent.

@@ -1,24 +1,35 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
 
 // SourceKey returns what the ledger knows a row of a route by: its identity space and its
-// source key in the canonical form, from the key that its records have in a topic. The
-// topic does not matter where the route names an identity space.
-func (m *Mapper) SourceKey(route, topic string, recordKey []byte) (space model.Space, key string, err error) {
-	p := m.plan(topic)
-	i := slices.IndexFunc(p.routes, func(b bound) bool { return b.name == route })
+// source key in the canonical form, from the key that its records have. A key that is not
+// JSON on the wire is given as the JSON that it stands for. topic is the one that the row is
+// in; it may be empty where the route takes one topic, or names an identity space.
+func (m *Mapper) SourceKey(name, topic string, recordKey []byte) (space model.Space, key string, err error) {
+	i := slices.IndexFunc(m.compiled.routes, func(r *route) bool { return r.name == name })
 	if i < 0 {
-		return space, "", fmt.Errorf("route %q does not take topic %q", route, topic)
+		return space, "", fmt.Errorf("there is no route %q", name)
 	}
-	b := &p.routes[i]
-	m.key.decode(recordKey, &p.keySchemas)
+	r := m.compiled.routes[i]
+	if topic, err = r.rowTopic(topic); err != nil {
+		return space, "", err
+	}
+	if m.key.decode(recordKey, new(schemas)); m.key.isRaw && r.format.Key != config.FormatJSON {
+		return space, "", refusal(codeNoKey, "", "the key is no JSON (%s); expected what the key of format %s stands for, a text in quotes", m.key.excerpt(), r.format.Key)
+	}
+	space = model.Space{Integration: r.integration, Object: r.object, Name: cmp.Or(r.space, topic)}
+	b := &bound{route: r, space: &space, keySpace: keySpace(&space)}
 	m.finder.placeholders = b.placeholders
+	defer m.finder.reset()
 	if why := m.locate(b, noImage); why != nil {
 		return space, "", why
 	}
@@ -26,6 +37,30 @@ func (m *Mapper) SourceKey(route, topic string, recordKey []byte) (space model.S
 	if why != nil {
 		return space, "", why
 	}
-	defer m.finder.reset()
-	return *b.space, string(text[len(b.keySpace):]), nil
+	if text = text[len(b.keySpace):]; len(text) > maxKey {
+		return space, "", longKey("the source key", text)
+	}
+	return space, string(text), nil
+}
+
+// rowTopic returns the topic that a row is in, from what was said of it. Where the route
+// names an identity space it does not matter.
+func (r *route) rowTopic(said string) (string, error) {
+	takes := "the topics of a pattern"
+	if len(r.topics.names) > 0 {
+		takes = strings.Join(r.topics.names, ", ")
+	}
+	switch {
+	case said != "" && !r.topics.take(said):
+		return "", fmt.Errorf("route %q does not take topic %q; it takes %s", r.name, said, takes)
+	case said != "" || r.space != "":
+		return said, nil
+	case len(r.topics.names) == 1:
+		return r.topics.names[0], nil
+	}
+	return "", fmt.Errorf("route %q takes %s and names no identity_space: a key may be a row in each topic, so say which one", r.name, takes)
+}
+
+func longKey(what string, text []byte) *model.Reason {
+	return refusal(codeNoKey, "", "%s has %d bytes (%s); expected at most %d, which the ledger keeps of each row", what, len(text), excerpt(text, 0), maxKey)
 }

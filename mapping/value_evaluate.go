@@ -223,11 +223,14 @@ func (f *finder) datumOf(result any) (d datum, want string) {
 }
 
 // appendFloat writes a float without an exponent where that is short.
-func appendFloat(dst []byte, v float64) []byte {
+func appendFloat(dst []byte, v float64) []byte { return appendFloatBits(dst, v, 64) }
+
+// appendFloatBits is appendFloat for a number that has so many bits.
+func appendFloatBits(dst []byte, v float64, bits int) []byte {
 	if a := math.Abs(v); a != 0 && (a < 1e-9 || a >= 1e21) {
-		return strconv.AppendFloat(dst, v, 'e', -1, 64)
+		return strconv.AppendFloat(dst, v, 'e', -1, bits)
 	}
-	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	return strconv.AppendFloat(dst, v, 'f', -1, bits)
 }
 
 // show shows a datum in a message.

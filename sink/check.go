@@ -10,14 +10,28 @@ import (
 
 	"github.com/ampersink/ampersink/sink/ampersand"
 	"github.com/ampersink/ampersink/sink/kafka"
+	"github.com/ampersink/ampersink/sink/registry"
 )
 
 // Check looks whether what the configuration names can be reached and used:
-// brokers, group, topics, the API and its key. Nothing is written and no group is
+// brokers, group, topics, the ledger, the schema registry, the API and its key. Nothing is written and no group is
 // joined.
 func (s *Sink) Check(ctx context.Context) []kafka.Finding {
 	findings := kafka.Check(ctx, s.kafkaOptions(), s.letterTopic, s.config.DeadLetter.Create)
+	if r := s.lookups.registry; r != nil {
+		defer r.Close()
+		findings = append(findings, checkRegistry(ctx, r))
+	}
 	return append(findings, s.checkAPI(ctx))
+}
+
+// checkRegistry looks whether schemas can be read.
+func checkRegistry(ctx context.Context, r *registry.Client) kafka.Finding {
+	f := kafka.Finding{What: "schema registry " + r.URL(), Note: "answers"}
+	if err := r.Check(ctx); err != nil {
+		f.Err = err
+	}
+	return f
 }
 
 // checkAPI asks for an operation that does not exist: the answer to a wrong key

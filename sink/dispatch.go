@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ampersink/ampersink/batching"
-	"github.com/ampersink/ampersink/internal/model"
 )
 
 // pump sends every batch that may go now. The lock is held. It is called
@@ -74,7 +73,7 @@ func (s *Sink) keepTime(ctx context.Context) {
 func (s *Sink) request(b *batching.Batch, flights []flight) {
 	ctx := s.requestCtx
 	if err := s.identity.announce(ctx, b, flights); err != nil {
-		s.unsent(b, err)
+		s.unsent(b, flights, err)
 		return
 	}
 	r := RequestOf(s.config.Routes, b)
@@ -101,17 +100,29 @@ func (s *Sink) release() error {
 }
 
 // unsent gives a batch back of which nothing was sent.
-func (s *Sink) unsent(b *batching.Batch, err error) {
+func (s *Sink) unsent(b *batching.Batch, flights []flight, err error) {
 	s.log.Warn().Err(err).Stringer("destination", b.Destination).Int("writes", len(b.Entries)).
 		Msg("a batch could not be announced; it is sent later")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	then := make([]batching.Then, len(b.Entries))
 	for i, e := range b.Entries {
-		then[i] = batching.Unsent
-		delete(s.inFlight, e)
+		if then[i] = batching.Unsent; !s.owned(e.Write) || s.leavingWith(e.Write) {
+			then[i] = batching.Settle
+			continue
+		}
+		if !s.asChosen(e.Write, &flights[i]) {
+			then[i] = batching.Anew // another owner may have created it
+		}
+		s.detach(e.Write)
 	}
-	s.sched.Finish(b, then, batching.Verdict{Failed: true, Scope: model.ScopeAPI, Code: "announce", Message: err.Error()}, time.Now())
+	s.sched.Finish(b, then, batching.Verdict{Unsent: true}, time.Now())
+	for i, e := range b.Entries {
+		delete(s.inFlight, e)
+		if then[i] == batching.Settle {
+			s.abandon(e)
+		}
+	}
 	s.announceChange()
 	s.pump()
 }

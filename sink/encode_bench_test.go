@@ -24,7 +24,7 @@ const debeziumUpdate = `{"before":null,"after":{"id":%[1]d,"crm_id":"%[1]d","ema
 func tenFields() config.Route {
 	r := config.Route{
 		Name: "customers", Topics: config.Topics{Names: []string{"shop.public.customers"}},
-		Format: config.FormatJSON, Envelope: config.EnvelopeDebezium,
+		Format: config.Formats{Key: config.FormatJSON, Value: config.FormatJSON}, Envelope: config.EnvelopeDebezium,
 		To:  config.To{Integration: "hubspot", Object: "contact", Group: config.Group{Field: "tenant"}},
 		Key: []string{"id"}, ID: config.ID{Field: "crm_id"},
 		OnCreate: config.ActionCreate, OnUpdate: config.ActionUpdate, OnSnapshot: config.ActionCreate,

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 type identities struct {
 	sink    *Sink
 	ledger  *ledger.Ledger // nil: no route needs it
+	log     *acknowledging
 	decider ledger.Decider
 
 	// undecided are writes of which the scheduler has asked and that need more than an
@@ -61,8 +63,8 @@ func newIdentities(s *Sink) *identities {
 }
 
 // open begins to use the ledger.
-func (d *identities) open(l *ledger.Ledger) {
-	d.ledger = l
+func (d *identities) open(l *ledger.Ledger, log *acknowledging) {
+	d.ledger, d.log = l, log
 	d.decider = ledger.Decider{
 		Lookup: l.Lookup, Busy: d.sink.sched.Busy, Recent: d.recent.of,
 		Timeout: d.sink.config.Ampersand.Timeout, Resend: d.sink.config.InDoubt == config.InDoubtResend,
@@ -191,13 +193,20 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 		d.put(putting{entry: e, after: func() { s.settle(e, fate) }}, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch)
 	case fate.Reason == nil:
 		s.settle(e, fate)
-	case fate.Kind == model.InDoubt && e.Write.Want != model.Delete:
+	case d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
 		after := func() { s.letters.refusedWrite(e, fate, now, time.Now()) }
 		d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch)
 	default:
 		s.letters.refusedWrite(e, fate, now, now)
 	}
+}
+
+// newDoubt reports whether a write that is given up leaves its row in doubt, which the ledger does not
+// know yet. What it knows stays: it names the create that the doubt is about.
+func (d *identities) newDoubt(e *batching.Entry, fate model.Fate, known *ledger.Answer) bool {
+	doubt := d.doubts[e].Announced() || fate.Kind == model.InDoubt && e.Write.Want != model.Delete
+	return doubt && (known.State == ledger.Unknown || known.State == ledger.Doubt && known.Open != nil)
 }
 
 // become makes a write what was decided.
@@ -263,19 +272,29 @@ func (d *identities) status(st *Status) {
 	if d.ledger == nil {
 		return
 	}
-	out := &IdentityStatus{Ledger: d.ledger.Stats(), Topic: ledgerTopic(d.sink.config), Awaiting: len(d.awaiting)}
+	out := &IdentityStatus{Ledger: d.ledger.Stats(), Topic: d.log.topic, Stalled: d.log.waiting(), Awaiting: len(d.awaiting)}
 	d.eachWriting(func(*batching.Entry) bool {
 		out.Writing++
 		return true
 	})
-	for e, a := range d.awaiting {
-		if len(out.Reasons) == maxReasons {
-			break
-		}
-		src := e.Write.Source
+	for _, e := range d.longest() {
+		a, src := d.awaiting[e], e.Write.Source
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%s/%d offset %d since %s, at most until %s: %s", src.Topic, src.Partition, src.Offset,
 			a.since.Format(time.RFC3339), a.until.Format(time.RFC3339), a.why))
 	}
 	out.Searching = d.searches.status(st)
 	st.Identity = out
+}
+
+// longest returns those that wait for the longest time, at most maxReasons.
+func (d *identities) longest() (entries []*batching.Entry) {
+	for e, a := range d.awaiting {
+		i, _ := slices.BinarySearchFunc(entries, a.since, func(e *batching.Entry, t time.Time) int { return d.awaiting[e].since.Compare(t) })
+		if i == maxReasons {
+			continue
+		}
+		entries = slices.Insert(entries, i, e)
+		entries = entries[:min(len(entries), maxReasons)]
+	}
+	return entries
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +130,37 @@ func TestACreateWhoseAnswerWasLostIsParkedAndItsRowIsNotCreatedLater(t *testing.
 	if n := len(k.ReadAll(t, topic+".dead")); n != 2 {
 		t.Errorf("%d dead letters, not the create in doubt and the update of its row", n)
 	}
+}
+
+// TestARowInDoubtIsSoSinceItsCreate: by that write its late answer is known, and a person finds it.
+func TestARowInDoubtIsSoSinceItsCreate(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(n int, _ call, w http.ResponseWriter) bool {
+		if n == 0 {
+			hijack(t, w)
+		}
+		return n == 0
+	}
+	topic := k.NewTopic(t, 1, nil)
+	k.Produce(t, change(topic, "c", 1, 1), change(topic, "u", 1, 2), change(topic, "u", 1, 3), change(topic, "u", 1, 4))
+	runs(t, sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, "")), Log: testLog(t), UntilEnd: true})
+	wantSaid(t, a, "create v1")
+	wantLetters(t, k, topic, "in_doubt", "in_doubt", "in_doubt", "in_doubt")
+	for i, r := range k.ReadAll(t, topic+".dead") {
+		if message := headerOf(r, "__connect.errors.exception.message"); i > 0 && !strings.Contains(message, "since "+topic+"/0 offset 0") {
+			t.Errorf("letter %d does not name the create: %s", i, message)
+		}
+	}
+}
+
+func headerOf(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 // crm is an API that keeps records: the sandbox over real HTTP.
@@ -272,6 +305,47 @@ func TestACreateInDoubtIsSearchedForUntilTheIndexMustHaveIt(t *testing.T) {
 	}
 }
 
+// TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused: a later change of the row need
+// not bring what it was found by.
+func TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"},
+		sandbox.Fault{Type: "update", Count: 1, Do: sandbox.DoStatus, Status: 400, Body: "text", Message: "no"})
+	o := c.lateSink(t, k, topic, matching)
+	k.Produce(t, change(topic, "c", 1, 1))
+	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
+		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
+	}
+	wantLetters(t, k, topic, "bad_request")
+	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
+	runs(t, o)
+	if n := c.requests("create"); n != 1 || len(c.records("acme")) != 1 {
+		t.Errorf("%d creates, %d records of one row", n, len(c.records("acme")))
+	}
+}
+
+func TestACreateInDoubtOfWhichSeveralRecordsAreFoundIsRemembered(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+	topic := k.NewTopic(t, 1, nil)
+	c.seed(t, "acme", map[string]any{"email": "u1@example.com"}, map[string]any{"email": "u1@example.com"})
+	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"})
+	o := c.lateSink(t, k, topic, matching, func(r *config.Route) { r.OnCreate = config.ActionCreate }) // which does not look first
+	k.Produce(t, change(topic, "c", 1, 1))
+	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
+		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
+	}
+	wantLetters(t, k, topic, "several_matches")
+	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
+	runs(t, o)
+	wantLetters(t, k, topic, "in_doubt", "several_matches")
+	if n := c.requests("create"); n != 1 {
+		t.Errorf("%d creates of one row", n)
+	}
+}
+
 func TestAConflictThatNamesTheRecordBecomesAnUpdate(t *testing.T) {
 	t.Parallel()
 	for name, on := range map[string]config.OnConflict{"update": config.ConflictUpdate, "dead letter": config.ConflictDeadLetter} {
@@ -291,6 +365,32 @@ func TestAConflictThatNamesTheRecordBecomesAnUpdate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refuses answers a request with one write that the CRM refuses.
+func refuses(w http.ResponseWriter, err string) bool {
+	_, _ = fmt.Fprintf(w, `{"operationId":"op","successCount":0,"failureCount":1,"results":[{"success":false,"errors":[%s]}]}`, err)
+	return true
+}
+
+func TestAConflictWithARecordThatIsGoneIsNotFollowedForEver(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(n int, c call, w http.ResponseWriter) bool {
+		switch {
+		case n > 20:
+			return false
+		case c.Type == "create":
+			return refuses(w, `{"category":"CONFLICT","message":"Contact already exists. Existing ID: 7"}`)
+		}
+		return refuses(w, `{"category":"OBJECT_NOT_FOUND","message":"gone"}`)
+	}
+	topic := k.NewTopic(t, 1, nil)
+	k.Produce(t, change(topic, "c", 1, 1))
+	cfg := late(configure(t, k.Brokers(), "g", topic, a.URL, ""), func(r *config.Route) { r.OnConflict, r.OnGone = config.ConflictUpdate, config.GoneRecreate })
+	runs(t, sink.Options{Config: cfg, Log: testLog(t), UntilEnd: true})
+	wantSaid(t, a, "create v1", "update v1 7", "create v1")
+	wantLetters(t, k, topic, "CONFLICT")
 }
 
 func TestARecordThatIsGone(t *testing.T) {
@@ -438,6 +538,71 @@ func TestASearchThatIsDownHoldsTheRowsThatNeedItAndNoOthers(t *testing.T) {
 	wantLetters(t, k, topic)
 }
 
+func TestARowWhoseSearchTheCRMDoesNotUnderstandDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "search", Field: "email", Value: "u1@example.com", Do: sandbox.DoStatus, Status: 400, Message: "MALFORMED_QUERY: unexpected token: '@'"})
+	o := c.lateSink(t, k, topic, matching)
+	o.UntilEnd = false
+	s := start(t, o)
+	k.Produce(t, change(topic, "u", 1, 1))
+	waitFor(t, "the row to wait, as long as it can be so for every row", func() bool {
+		holds := s.Status().Holds
+		return len(holds) == 1 && holds[0].Kind == "search" && holds[0].Probes > 5
+	})
+	for id := 2; id <= 6; id++ {
+		k.Produce(t, change(topic, "u", id, 1))
+	}
+	waitFor(t, "each row", func() bool {
+		return len(c.records("acme")) == 5 && s.Status().Totals.DeadLettered["MALFORMED_QUERY"] == 1
+	})
+	if holds := s.Status().Holds; len(holds) != 0 {
+		t.Errorf("it is still shown as held: %+v", holds)
+	}
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestASearchThatIsRefusedForEveryRowWaitsUntilThatIsMended(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	c.fault(t, sandbox.Fault{Type: "search", Do: sandbox.DoStatus, Status: 400, Message: "object contact is not readable"})
+	for id := 1; id <= 3; id++ {
+		k.Produce(t, change(topic, "u", id, 1))
+	}
+	o := c.lateSink(t, k, topic, matching)
+	o.UntilEnd = false
+	s := start(t, o)
+	waitFor(t, "the search to be tried again and again", func() bool {
+		holds := s.Status().Holds
+		return len(holds) == 1 && holds[0].Kind == "search" && holds[0].Probes > 12
+	})
+	c.fault(t)
+	waitFor(t, "the rows", func() bool { return len(c.records("acme")) == 3 })
+	waitFor(t, "the hold to end", func() bool { return len(s.Status().Holds) == 0 })
+	if err := s.drain(); err != nil {
+		t.Fatal(err)
+	}
+	wantLetters(t, k, topic)
+}
+
+func TestAKeyThatWasRotatedIsReadAgainWhenASearchIsRefused(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{APIKey: "rotated"})
+	topic := k.NewTopic(t, 1, nil)
+	o := c.lateSink(t, k, topic, matching)
+	o.Config.Ampersand.APIKeyFile = filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(o.Config.Ampersand.APIKeyFile, []byte("rotated\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.Produce(t, change(topic, "u", 1, 1)) // nothing is written before the search is answered
+	runs(t, o)
+	c.want(t, "acme", "u1@example.com v1")
+}
+
 // only returns the one key of a map.
 func only(m map[string]string) string {
 	for k := range m {
@@ -456,21 +621,94 @@ func TestALedgerThatIsGoneStopsAGroupThatHasOffsets(t *testing.T) {
 	k.DeleteTopic(t, "g.ledger")
 	endsWith(t, start(t, o), "g.ledger", "ampersink ledger import", "created a second time")
 	// The way out.
-	tool, err := sink.OpenLedgerTool(t.Context(), sink.LedgerToolOptions{Options: o, Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := tool.Key("customers", "", []byte(`{"id":1}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	row := sink.LedgerRow{RowKey: key}
-	row.ID, row.Group = only(c.records("acme")), "acme"
-	if done, err := tool.Import(t.Context(), []sink.LedgerRow{row}, false); err != nil || done.Added != 1 {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	tool.Close()
+	importing(t, o, imported(t, o, 1, only(c.records("acme"))))
 	k.Produce(t, change(topic, "u", 1, 2))
 	runs(t, o)
 	c.want(t, "acme", "u1@example.com v2")
+}
+
+func TestAddingPartitionsToATopicLosesNoID(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 1, nil)
+	o := c.lateSink(t, k, topic)
+	for id := range 8 {
+		k.Produce(t, change(topic, "c", id, 1))
+	}
+	runs(t, o)
+	k.Grow(t, topic, 4)
+	for id := range 8 {
+		r := change(topic, "u", id, 2)
+		r.Partition = int32(id % 4)
+		k.ProduceTo(t, r)
+	}
+	runs(t, o)
+	if n := len(c.records("acme")); n != 8 {
+		t.Errorf("%d records of 8 rows", n)
+	}
+	for _, r := range c.records("acme") {
+		if !strings.HasSuffix(r, " v2") {
+			t.Errorf("%s was not updated", r)
+		}
+	}
+}
+
+func TestEqualKeysOfTwoTopicsAreTwoRowsUnlessTheyShareASpace(t *testing.T) {
+	t.Parallel()
+	for name, space := range map[string]string{"apart": "", "shared": "people"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{Unique: map[string][]string{"contact": {}}})
+			first, second := k.NewTopic(t, 1, nil), k.NewTopic(t, 1, nil)
+			o := c.lateSink(t, k, first, func(r *config.Route) { r.IdentitySpace = space })
+			other := o.Config.Routes[0]
+			other.Name, other.Topics.Names = "others", []string{second}
+			o.Config.Routes = append(o.Config.Routes, other)
+			k.Produce(t, change(first, "c", 1, 1))
+			runs(t, o)
+			k.Produce(t, change(second, "c", 1, 2))
+			runs(t, o)
+			k.Produce(t, change(second, "d", 1, 0))
+			runs(t, o)
+			if space == "" {
+				c.want(t, "acme", "u1@example.com v1") // the other topic's row is deleted
+			} else {
+				c.want(t, "acme")
+			}
+		})
+	}
+}
+
+func TestAPrimaryKeyThatChangesTakesItsIDAlong(t *testing.T) {
+	t.Parallel()
+	k, c := kafkatest.NewFake(t), newCRM(t, sandbox.Options{})
+	topic := k.NewTopic(t, 2, nil)
+	o := c.lateSink(t, k, topic, func(r *config.Route) { r.OnKeyChange = config.KeyChangeMove })
+	k.ProduceTo(t, in(0, change(topic, "c", 1, 1)))
+	runs(t, o)
+	id := only(c.records("acme"))
+	// As Debezium writes it: a delete and a tombstone of the old key, a create of the new one in another partition.
+	gone, tombstone := in(0, change(topic, "d", 1, 0)), in(0, change(topic, "d", 1, 0))
+	tombstone.Value = nil
+	for _, r := range []*kgo.Record{gone, tombstone} {
+		r.Headers = []kgo.RecordHeader{{Key: "__debezium.newkey", Value: []byte(`{"id":2}`)}}
+	}
+	come := in(1, change(topic, "c", 2, 2))
+	come.Headers = []kgo.RecordHeader{{Key: "__debezium.oldkey", Value: []byte(`{"id":1}`)}}
+	k.ProduceTo(t, gone, tombstone, come)
+	runs(t, o)
+	if got := c.records("acme"); len(got) != 1 || got[id] != "u2@example.com v2" {
+		t.Errorf("the record %s became %v", id, got)
+	}
+	k.ProduceTo(t, in(1, change(topic, "u", 2, 3)), in(0, change(topic, "c", 1, 4))) // another row has the old key now
+	runs(t, o)
+	if got := c.records("acme"); len(got) != 2 || got[id] != "u2@example.com v3" {
+		t.Errorf("the records are %v", got)
+	}
+}
+
+// in puts a record into a partition.
+func in(partition int32, r *kgo.Record) *kgo.Record {
+	r.Partition = partition
+	return r
 }

@@ -41,7 +41,9 @@ func (s *Sink) intake(ctx context.Context) {
 			}
 			return
 		}
-		polled.Each(func(p *kafka.Partition) { s.workIn(p) })
+		s.lookups.quick = quickLookups
+		polled.Each(func(p *kafka.Partition) { s.workIn(ctx, p) })
+		s.rewind()
 		s.kafka.Allow()
 		s.tellLeftOut(time.Now())
 		room = s.room()
@@ -74,20 +76,36 @@ type mapped struct {
 	kept    *model.Kept // when an item was refused: what its dead letter is made of
 }
 
-// workIn maps the records of a partition and admits them, chunk by chunk. The
-// assignment cannot change meanwhile: rebalances wait for Allow.
-func (s *Sink) workIn(p *kafka.Partition) {
+// workIn maps the records of a partition and admits them, chunk by chunk, up to one
+// whose schema is awaited. The assignment cannot change meanwhile: rebalances wait for
+// Allow.
+func (s *Sink) workIn(ctx context.Context, p *kafka.Partition) {
 	var (
 		scratch model.Record
 		ready   = make([]mapped, 0, min(chunk, p.Len()))
 		items   = make([]model.Item, 0, 2*chunk)
 	)
-	for i := range p.Len() {
+	admit := func() {
+		s.admit(p, ready)
+		clear(ready)
+		clear(items)
+		ready, items = ready[:0], items[:0]
+	}
+	for i := 0; i < p.Len(); i++ {
 		r := p.Record(i, &scratch)
 		m := mapped{offset: r.Offset, epoch: r.LeaderEpoch, control: r.Control}
 		if !r.Control {
 			before := len(items)
 			items = s.mapper.Map(r, items)
+			if awaited := s.mapper.Awaits(); len(awaited) > 0 {
+				admit()
+				if !s.known(ctx, p.TopicPartition, awaited) {
+					s.postpone(p.TopicPartition, r.Offset)
+					return
+				}
+				i-- // once more
+				continue
+			}
 			m.items = items[before:len(items):len(items)]
 			if stop := stopOf(m.items); stop != nil {
 				s.admit(p, ready)
@@ -102,10 +120,7 @@ func (s *Sink) workIn(p *kafka.Partition) {
 			}
 		}
 		if ready = append(ready, m); len(ready) == cap(ready) || i == p.Len()-1 {
-			s.admit(p, ready)
-			clear(ready)
-			clear(items)
-			ready, items = ready[:0], items[:0]
+			admit()
 		}
 	}
 }

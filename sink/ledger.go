@@ -38,8 +38,9 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	if err != nil {
 		return nil, err
 	}
+	log := &acknowledging{Log: topic, topic: ledgerTopic(s.config), log: s.log}
 	l := ledger.New(ledger.Options{
-		Log: topic, Writer: rand.New(s.options.Rand).Uint64(), Changed: s.identity.ledgerChanged, Logger: s.log,
+		Log: log, Writer: rand.New(s.options.Rand).Uint64(), Changed: s.identity.ledgerChanged, Logger: s.log,
 	})
 	follow, stop := context.WithCancel(work)
 	var following sync.WaitGroup
@@ -47,6 +48,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	end = func(ctx context.Context) {
 		l.Flush()
 		topic.Flush(ctx)
+		log.stop()
 		stop()
 		following.Wait()
 		topic.Close()
@@ -62,7 +64,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 		Msg("the ledger is read")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.identity.open(l)
+	s.identity.open(l, log)
 	return end, nil
 }
 
@@ -88,6 +90,7 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 			part.epoch = epoch
 		}
 	}
+	s.identity.ledger.Own(ps, true)
 	return nil
 }
 

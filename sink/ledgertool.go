@@ -6,37 +6,67 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
-	"github.com/ampersink/ampersink/mapping"
 	"github.com/ampersink/ampersink/sink/kafka"
 	"github.com/ampersink/ampersink/sink/ledger"
 )
 
-// LedgerTool is the ledger of a configuration outside of a run, as it is when it is opened.
+// LedgerTool is the ledger of a configuration outside of a run, as it is when it is opened. It
+// writes nothing but what is imported.
 type LedgerTool struct {
-	config *LedgerToolOptions
-	topic  *snapshot
+	topic  string
+	log    *snapshot
 	ledger *ledger.Ledger
-	mapper *mapping.Mapper
 	fault  chan error
 }
 
 // LedgerToolOptions are what a LedgerTool is made of.
 type LedgerToolOptions struct {
 	Options
-	// Create makes the topic when it is missing.
-	Create bool
+	Missing MissingLedger
+	// Progress, if there is one, is told how many of how many offsets of the topic are read.
+	Progress func(read, all int64)
+}
+
+// MissingLedger says what becomes of a topic that is not there.
+type MissingLedger uint8
+
+const (
+	// MissingRefused makes it a *NoLedger.
+	MissingRefused MissingLedger = iota
+	// MissingMade makes the topic.
+	MissingMade
+	// MissingEmpty takes it for one in which nothing is.
+	MissingEmpty
+)
+
+// NoLedger says that the topic of the ledger is not there.
+type NoLedger struct{ Topic, Group string }
+
+func (e *NoLedger) Error() string {
+	return fmt.Sprintf("the ledger topic %s is not there, so nothing is known of any row. \"ampersink run\" makes it when group %s is new, "+
+		"\"ampersink ledger import\" and \"ampersink ledger create\" make it at once; if it has another name, say it under ledger.topic", e.Topic, e.Group)
 }
 
 // snapshot is a topic that is read once, and written only by an import.
 type snapshot struct {
-	*kafka.Compacted
-	err    error
-	writes bool
+	*kafka.Compacted // nil: it is not there
+	progress         func(read, all int64)
+	err              error
+	writes           bool
 }
 
-// Append implements ledger.Log.
+// Partitions implements ledger.Log.
+func (s *snapshot) Partitions() int {
+	if s.Compacted == nil {
+		return 1
+	}
+	return s.Compacted.Partitions()
+}
+
+// Append implements ledger.Log. What reading leads to is left to the members.
 func (s *snapshot) Append(records []model.Record, done func(int64)) {
 	if s.writes {
 		s.Compacted.Append(records, done)
@@ -45,53 +75,66 @@ func (s *snapshot) Append(records []model.Record, done func(int64)) {
 
 // Follow implements ledger.Log.
 func (s *snapshot) Follow(ctx context.Context, apply func(*model.Record)) {
-	s.err = s.ReadToEnd(ctx, apply)
+	if s.Compacted != nil {
+		s.err = s.ReadToEnd(ctx, apply, s.progress)
+	}
 }
 
 // OpenLedgerTool reads the ledger. Nothing is written to it.
 func OpenLedgerTool(ctx context.Context, o LedgerToolOptions) (*LedgerTool, error) {
-	mapper, err := mapping.New(o.Config.Routes, o.Config.Skip)
-	if err != nil {
-		return nil, fmt.Errorf("compiling the routes: %w", err)
-	}
+	t := &LedgerTool{topic: ledgerTopic(o.Config), log: &snapshot{progress: o.Progress}, fault: make(chan error, 1)}
 	create := kafka.CreateNever
-	if o.Create {
+	if o.Missing == MissingMade {
 		create = kafka.CreateAlways
 	}
-	fault := make(chan error, 1)
 	topic, err := kafka.OpenCompacted(ctx, kafka.CompactedOptions{
-		Config: o.Config.Kafka, Topic: ledgerTopic(o.Config), Create: create, Dial: o.Dial, Log: o.Log,
+		Config: o.Config.Kafka, Topic: t.topic, Create: create, Once: true, Dial: o.Dial, Log: o.Log,
 		Fault: func(err error) {
 			select {
-			case fault <- err:
+			case t.fault <- err:
 			default:
 			}
 		},
 	})
-	if err != nil {
+	var missing *kafka.MissingTopics
+	switch {
+	case errors.As(err, &missing) && o.Missing == MissingRefused:
+		return nil, &NoLedger{t.topic, o.Config.Kafka.Group}
+	case err != nil && missing == nil:
 		return nil, err
 	}
-	once := &snapshot{Compacted: topic}
-	l := ledger.New(ledger.Options{Log: once, Writer: rand.Uint64(), Changed: func() {}, Logger: o.Log})
-	l.Follow(ctx)
-	t := &LedgerTool{config: &o, topic: once, ledger: l, mapper: mapper, fault: fault}
-	select {
-	case err = <-fault:
-	default:
-		err = once.err
-	}
-	if err != nil {
+	t.log.Compacted = topic
+	t.ledger = ledger.New(ledger.Options{Log: t.log, Writer: rand.Uint64(), Changed: func() {}, Logger: o.Log})
+	t.ledger.Follow(ctx)
+	if t.log.err != nil {
 		t.Close()
-		return nil, err
+		return nil, t.log.err
 	}
 	return t, nil
 }
 
-// Close ends it.
-func (t *LedgerTool) Close() { t.topic.Close() }
+// flushTimeout is how long what an import wrote last may take to be acknowledged: ends of
+// announcements that it found to be over.
+const flushTimeout = 5 * time.Second
+
+// Close ends it. What an import has led to is acknowledged by then, if anything still is.
+func (t *LedgerTool) Close() {
+	if t.log.Compacted == nil {
+		return
+	}
+	if t.log.writes {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		t.log.Flush(ctx)
+		cancel()
+	}
+	t.log.Compacted.Close()
+}
 
 // Topic returns the topic's name.
-func (t *LedgerTool) Topic() string { return ledgerTopic(t.config.Config) }
+func (t *LedgerTool) Topic() string { return t.topic }
+
+// There reports whether the topic is there.
+func (t *LedgerTool) There() bool { return t.log.Compacted != nil }
 
 // Stats returns what the ledger holds.
 func (t *LedgerTool) Stats() ledger.Stats { return t.ledger.Stats() }
@@ -104,82 +147,38 @@ func (t *LedgerTool) Each(f func(LedgerRow) bool) {
 	t.ledger.Each(func(k ledger.RowKey, r *ledger.Row) bool { return f(LedgerRow{RowKey: k, Row: *r}) })
 }
 
-// Open returns the intents that are open.
-func (t *LedgerTool) Open() []ledger.Intent { return t.ledger.OpenIntents() }
+// Open returns the intents that are open, ordered by space and key.
+func (t *LedgerTool) Open() []ledger.Intent {
+	open := t.ledger.OpenIntents()
+	slices.SortFunc(open, func(a, b ledger.Intent) int { return a.Compare(b.RowKey) })
+	return open
+}
 
-// Key returns what a row of a route is known by, from the key of its records. topic may be
-// empty where the route has one topic or an identity space.
-func (t *LedgerTool) Key(route, topic string, recordKey []byte) (ledger.RowKey, error) {
-	if topic == "" {
-		for _, r := range t.config.Config.Routes {
-			switch {
-			case r.Name != route:
-			case len(r.Topics.Names) == 1, len(r.Topics.Names) > 0 && r.IdentitySpace != "":
-				topic = r.Topics.Names[0]
-			default:
-				return ledger.RowKey{}, fmt.Errorf("route %q takes several topics, and a key may be a row in each: say which with --topic", route)
-			}
+// Export calls f for every row, ordered by space and key, until it returns false. A row of
+// which nothing is known but that a create was announced is one in doubt: whoever
+// takes that for nothing creates it a second time.
+func (t *LedgerTool) Export(f func(LedgerRow) bool) {
+	var doubts []LedgerRow
+	for _, n := range t.Open() {
+		if t.ledger.Lookup(n.RowKey).State == ledger.Unknown {
+			doubts = append(doubts, LedgerRow{RowKey: n.RowKey, Row: ledger.Row{State: ledger.Doubt, Group: n.Group, Source: n.Source, Offset: n.Offset}})
 		}
 	}
-	space, key, err := t.mapper.SourceKey(route, topic, recordKey)
-	return ledger.RowKey{Space: space, Key: key}, err
+	more := true
+	t.ledger.Sorted(func(k ledger.RowKey, r *ledger.Row) bool {
+		for len(doubts) > 0 && more && doubts[0].Compare(k) < 0 {
+			more = f(doubts[0])
+			doubts = doubts[1:]
+		}
+		more = more && f(LedgerRow{RowKey: k, Row: *r})
+		return more
+	})
+	for _, d := range doubts {
+		if more = more && f(d); !more {
+			return
+		}
+	}
 }
 
 // Get returns what is known of a row.
 func (t *LedgerTool) Get(k ledger.RowKey) ledger.Answer { return t.ledger.Lookup(k) }
-
-// Imported is what became of rows that were imported.
-type Imported struct{ Added, Same, Replaced, Kept int }
-
-// Import puts rows, and waits until all of them are acknowledged. Those that are known with
-// another id are kept as they are, unless overwrite says otherwise. It may run beside
-// members: they see what it puts.
-func (t *LedgerTool) Import(ctx context.Context, rows []LedgerRow, overwrite bool) (Imported, error) {
-	t.topic.writes = true
-	var out Imported
-	for chunk := range slices.Chunk(rows, importChunk) {
-		if err := t.importSome(ctx, chunk, overwrite, &out); err != nil {
-			return out, err
-		}
-	}
-	return out, nil
-}
-
-// importChunk is how many rows wait for their acknowledgement together: enough that the round
-// trip does not count, few enough that a person sees it go on.
-const importChunk = 2000
-
-func (t *LedgerTool) importSome(ctx context.Context, rows []LedgerRow, overwrite bool, out *Imported) error {
-	var put []ledger.Entry
-	for _, r := range rows {
-		old := t.ledger.Lookup(r.RowKey)
-		switch {
-		case old.State == ledger.Known && old.ID == r.ID && old.Group == r.Group:
-			out.Same++
-			continue
-		case old.State == ledger.Known && !overwrite:
-			out.Kept++
-			continue
-		case old.State == ledger.Unknown:
-			out.Added++
-		default:
-			out.Replaced++
-		}
-		// With the owner's epoch it takes the place of what there is, and the owner's next record that of it.
-		r.State, r.Epoch = ledger.Known, old.Epoch
-		put = append(put, r)
-	}
-	if len(put) == 0 {
-		return nil
-	}
-	acknowledged := make(chan struct{})
-	t.ledger.Put(put, nil, func() { close(acknowledged) })
-	select {
-	case <-acknowledged:
-		return nil
-	case err := <-t.fault:
-		return err
-	case <-ctx.Done():
-		return errors.New("stopped before all rows were acknowledged: import them again, those that are there already are passed over")
-	}
-}

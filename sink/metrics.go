@@ -16,6 +16,7 @@ type metrics struct {
 
 	fates    *prometheus.CounterVec
 	reasons  *prometheus.CounterVec
+	lookups  *prometheus.CounterVec
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	batch    *prometheus.HistogramVec
@@ -49,6 +50,7 @@ func newMetrics(r prometheus.Registerer, s *Sink) (*metrics, error) {
 		commitFailures: counter("commit_failures_total", "Partitions whose offset commit failed."),
 		fates:          vec("writes_total", "Writes that have their fate, by route, fate and type.", "route", "fate", "type"),
 		reasons:        vec("refusals_total", "Writes dead-lettered (by code) or skipped (by rule).", "route", "fate", "reason"),
+		lookups:        vec("schema_lookups_total", "Schemas that the registry was asked for, by result: known, missing, failed.", "result"),
 		requests:       vec("requests_total", "Requests to the API, by integration, object, type and status (0: no answer).", "integration", "object", "type", "status"),
 		duration: histogram("request_seconds", "Duration of a request to the API.",
 			prometheus.ExponentialBuckets(0.005, 2, 14), "integration", "object", "type"),
@@ -59,7 +61,7 @@ func newMetrics(r prometheus.Registerer, s *Sink) (*metrics, error) {
 		fateOf: make(map[fateKey]prometheus.Counter),
 	}
 	for _, c := range []prometheus.Collector{
-		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.requests, m.duration, m.batch, m.searches,
+		m.records, m.letters, m.letterFailures, m.commits, m.commitFailures, m.fates, m.reasons, m.lookups, m.requests, m.duration, m.batch, m.searches,
 		newGauges(s),
 	} {
 		if err := r.Register(c); err != nil {
@@ -123,7 +125,12 @@ func newGauges(s *Sink) *gauges {
 		"requests_in_flight":     "Requests under way.",
 		"dead_letters_in_flight": "Dead letters that are not acknowledged yet.",
 		"assigned_partitions":    "Partitions assigned to this member.",
+		"awaiting_partitions":    "Partitions whose next record needs a schema that is not known yet.",
 		"ready":                  "1 when /readyz says ready.",
+		"ledger_rows":            "Rows of which the ledger knows something.",
+		"ledger_bytes":           "Bytes of memory that these rows take.",
+		"ledger_open_intents":    "Creates that were announced and of which it is not known what became of them.",
+		"awaiting_writes":        "Writes that wait for another row, or for a doubt to end.",
 	} {
 		g.descs[name] = prometheus.NewDesc("ampersink_"+name, help, nil, nil)
 	}
@@ -156,19 +163,30 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge("requests_in_flight", float64(st.InFlight))
 	gauge("dead_letters_in_flight", float64(st.LettersInFlight))
 	gauge("assigned_partitions", float64(len(st.Partitions)))
+	awaiting := 0
+	if st.Registry != nil {
+		awaiting = st.Registry.Partitions
+	}
+	gauge("awaiting_partitions", float64(awaiting))
 	ready := 0.0
 	if st.Ready {
 		ready = 1
 	}
 	gauge("ready", ready)
+	if n := st.Identity; n != nil {
+		gauge("ledger_rows", float64(n.Ledger.Rows))
+		gauge("ledger_bytes", float64(n.Ledger.Bytes))
+		gauge("ledger_open_intents", float64(n.Ledger.Intents))
+		gauge("awaiting_writes", float64(n.Awaiting))
+	}
 	held := map[string]int{}
 	for _, h := range st.Holds {
 		if h.Held {
 			held[h.Kind]++
 		}
 	}
-	for _, kind := range []model.ScopeKind{model.ScopeAPI, model.ScopeIntegration, model.ScopeDestination} {
-		gauge("holds", float64(held[kind.String()]), kind.String())
+	for _, kind := range []string{model.ScopeAPI.String(), model.ScopeIntegration.String(), model.ScopeDestination.String(), holdOfSearch} {
+		gauge("holds", float64(held[kind]), kind)
 	}
 	for _, c := range g.sink.mapper.Absent() {
 		for why, n := range map[string]uint64{

@@ -35,6 +35,7 @@ type partition struct {
 	leaving bool
 	low     int64     // the lowest open offset, as last looked at
 	moved   time.Time // when it came to be the lowest
+	awaits  int64     // with pausedBySchema: the offset of the record whose schema is awaited
 }
 
 // survivor says what the current assignment knows of a write of an earlier one.
@@ -162,6 +163,9 @@ func (s assignments) Replaced() {
 
 // endAssignment forgets the trackers. What is still in a request survives. The lock is held.
 func (s *Sink) endAssignment(ps []model.TopicPartition) {
+	if s.identity.ledger != nil {
+		s.identity.ledger.Own(ps, false)
+	}
 	for _, p := range ps {
 		part := s.parts[p]
 		if part == nil {
@@ -171,6 +175,7 @@ func (s *Sink) endAssignment(ps []model.TopicPartition) {
 			part.known = part.tracker.Known(part.committed.Offset, part.committed.Metadata)
 			part.tracker = nil
 		}
+		s.lookups.forget(p)
 		if part.paused != 0 {
 			part.paused = 0
 			s.kafka.Resume([]model.TopicPartition{p}) // the client remembers a pause beyond the assignment
@@ -238,6 +243,17 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 	}
 	part.tracker.Late(id.offset, id.name)
 	return false
+}
+
+// asChosen reports whether a write that was chosen to be sent still is what it was chosen as:
+// its partition has not left since, and so nobody else can have sent it.
+func (s *Sink) asChosen(w *model.Write, f *flight) bool {
+	part := s.parts[w.Source.TopicPartition]
+	if part == nil || part.tracker == nil || part.leaving || part.epoch != f.epoch {
+		return false
+	}
+	_, survives := part.survivors[idOf(w)]
+	return !survives
 }
 
 func everything(*model.Write) bool { return true }

@@ -30,6 +30,8 @@ type virtual struct {
 	kafka *kafkatest.Fake
 	cable cable
 	topic string
+	// options are what the sink was started with, for another one beside it.
+	options sink.Options
 }
 
 // cable is the way to the brokers: once it is cut, connections break and new ones are
@@ -105,7 +107,7 @@ func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
 
 // inVirtualTime runs f on a sink whose API is scripted. Its retries are those of the
 // defaults.
-func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWriter) bool, f func(t *testing.T, v *virtual)) {
+func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWriter) bool, f func(t *testing.T, v *virtual), edits ...func(*virtual, *sink.Options)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +123,11 @@ func inVirtualTime(t *testing.T, script func(n int, c call, w http.ResponseWrite
 		v.topic = v.kafka.NewTopic(t, 1, nil)
 		cfg := configure(t, v.kafka.Brokers(), "g", v.topic, "http://127.0.0.1:1", "")
 		cfg.Retry = config.Retry{Initial: 200 * time.Millisecond, Max: 30 * time.Second, Patience: 5 * time.Minute}
-		v.running = start(t, sink.Options{Config: cfg, Log: testLog(t), Dial: v.cable.dial, Transport: transport})
+		v.options = sink.Options{Config: cfg, Log: testLog(t), Dial: v.cable.dial, Transport: transport}
+		for _, edit := range edits {
+			edit(v, &v.options)
+		}
+		v.running = start(t, v.options)
 		f(t, v)
 		if err := v.drain(); err != nil {
 			t.Error(err)
@@ -311,20 +317,13 @@ func TestAThrottledEntrySlowsItsLaneAndIsAllThatIsSentAgain(t *testing.T) {
 // Whoever stops the program waits shutdown_timeout and a little, and kills it then: that a
 // broker is gone must not make it longer, at whatever point of losing it that happens.
 func TestStoppingWaitsForNoBrokerThatIsGone(t *testing.T) {
-	const goodbye, shutdown = 5 * time.Second, 30 * time.Second // the default
-	for _, c := range []struct {
-		name  string
-		write bool // is done and its offset not committed
-		bound time.Duration
-	}{
-		{"nothing to drain", false, goodbye},
-		{"an offset to commit", true, shutdown + goodbye},
-	} {
+	const shutdown = 30 * time.Second // the default
+	for name, write := range map[string]bool{"nothing to drain": false, "an offset to commit": true} {
 		for _, since := range []time.Duration{0, time.Second, 5 * time.Second, 20 * time.Second, time.Minute} {
-			t.Run(c.name+"/"+since.String(), func(t *testing.T) {
+			t.Run(name+"/"+since.String(), func(t *testing.T) {
 				inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
 					time.Sleep(10 * time.Second) // a member by then
-					if c.write {
+					if write {
 						v.kafka.Produce(t, create(v.topic, 1))
 						waitFor(t, "the request", func() bool { return len(v.taken()) == 1 })
 					}
@@ -334,11 +333,44 @@ func TestStoppingWaitsForNoBrokerThatIsGone(t *testing.T) {
 					if err := v.drain(); err != nil {
 						t.Error(err)
 					}
-					if took := time.Since(began); took > c.bound {
-						t.Errorf("took %s, want at most %s", took, c.bound)
+					if took := time.Since(began); took > shutdown+time.Second {
+						t.Errorf("took %s, want %s at most", took, shutdown)
 					}
 				})
 			})
 		}
 	}
+}
+
+// The time to stop runs from the moment when it is asked for, also when a rebalance, which
+// waits for requests too, holds the intake up then. What was in them is parked all the same.
+func TestStoppingDuringARevocationTakesNoLonger(t *testing.T) {
+	const shutdown, keys = 30 * time.Second, 16
+	hang := func(int, call, http.ResponseWriter) bool { time.Sleep(time.Hour); return true }
+	inVirtualTime(t, hang, func(t *testing.T, v *virtual) {
+		v.kafka.Grow(t, v.topic, 2)
+		time.Sleep(2 * time.Minute) // a member of both by then
+		var records []*kgo.Record
+		for i := range keys {
+			records = append(records, create(v.topic, i))
+		}
+		v.kafka.Produce(t, records...)
+		time.Sleep(time.Second)
+		second := start(t, v.options)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		if err := v.drain(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > shutdown+time.Second {
+			t.Errorf("took %s, want %s at most", took, shutdown)
+		}
+		if totals := v.Status().Totals; totals.InDoubt != keys || totals.DeadLettered["in_doubt"] != keys {
+			t.Errorf("%+v, want %d creates in doubt, parked", totals, keys)
+		}
+		if err := second.drain(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour) // the API's handler is still there
+	})
 }

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +41,28 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 			d.over(e) // an earlier create of it was not applied, as is known by now
 		}
 	}
-	return nil
+	return d.stillOurs(b, flights)
+}
+
+// errMoved says that a partition has left since its writes were chosen.
+var errMoved = errors.New("a partition was taken away meanwhile")
+
+// stillOurs looks whether a batch that was announced may go. The announcement can have taken
+// long, and whoever got a partition meanwhile has not seen it: what is announced is withdrawn.
+func (d *identities) stillOurs(b *batching.Batch, flights []flight) error {
+	moved := false
+	for i, e := range b.Entries {
+		moved = moved || !d.sink.asChosen(e.Write, &flights[i])
+	}
+	if !moved {
+		return nil
+	}
+	for i := range flights {
+		if c := flights[i].announced; c.Announced() {
+			d.ledger.Over(c)
+		}
+	}
+	return errMoved
 }
 
 // announces reports whether the ledger is told of a write's creates, and of its record.
@@ -71,7 +93,7 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
 		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
 		return batching.Anew, model.Fate{}
-	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone:
+	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone && !slices.Contains(n.Stale, o.ExistingID):
 		n.Found = o.ExistingID
 		return batching.Anew, model.Fate{}
 	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):
@@ -150,6 +172,18 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 		}
 	}
 	d.put(putting{entry: e, create: f.announced}, row, f.epoch)
+	return true
+}
+
+// keep puts the record that a create in doubt turned out to be, where the CRM refuses what was to
+// be written into it: a later write of the row need not bring what it was found by. It reports false
+// when there is nothing to put, and else calls after when that is acknowledged.
+func (d *identities) keep(e *batching.Entry, f *flight, after func()) bool {
+	w := e.Write
+	if !d.doubts[e].Announced() || w.Type != model.Update || w.ID == w.Identity.Gone {
+		return false
+	}
+	d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}, f.epoch)
 	return true
 }
 

@@ -26,28 +26,23 @@ func (s *Sink) Run(ctx context.Context) error {
 
 	s.letters = newLetters(s)
 	s.commits = newCommitter(s)
-	closeLedger, err := s.openLedger(intake, work)
+	client, closeLedger, err := s.open(intake, work)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	client, err := kafka.Open(intake, s.kafkaOptions())
-	if err != nil {
-		closeLedger(work)
 		if ctx.Err() != nil {
 			return nil // asked to stop before anything was read
 		}
 		return err
 	}
 	s.setClient(client)
+	end := s.watchTheEnd(intake, work, client)
+	defer end.over()
 	client.Begin()
 
 	var background sync.WaitGroup
 	background.Go(func() { s.letters.run(work) })
 	background.Go(func() { s.commits.run(work) })
 	background.Go(func() { s.keepTime(work) })
+	background.Go(func() { s.lookUp(intake) })
 	var intakes sync.WaitGroup
 	if s.options.UntilEnd {
 		intakes.Go(func() { s.untilEnd(intake, stopIntake) })
@@ -57,13 +52,12 @@ func (s *Sink) Run(ctx context.Context) error {
 	intakes.Wait()
 	s.log.Info().AnErr("cause", context.Cause(intake)).Msg("stopping: draining what was taken in")
 
-	s.drain(work)
-	flush, cancel := context.WithTimeout(work, flushTimeout)
-	closeLedger(flush)
-	cancel()
+	s.drain(end)
+	closeLedger(end.kafka)
 	stopWork()
 	background.Wait()
 	client.Close()
+	s.lookups.close()
 	if err := s.fault.get(); err != nil {
 		return err
 	}
@@ -73,9 +67,73 @@ func (s *Sink) Run(ctx context.Context) error {
 	return context.Cause(intake)
 }
 
-// flushTimeout is how long what was written down last may take to be acknowledged: ends of
-// announcements, which a later reader would take for open otherwise.
-const flushTimeout = 5 * time.Second
+// open reaches the brokers, reads the ledger, and joins the group.
+func (s *Sink) open(intake, work context.Context) (*kafka.Client, func(context.Context), error) {
+	options := s.kafkaOptions()
+	if err := kafka.Reach(intake, options); err != nil {
+		return nil, nil, err
+	}
+	closeLedger, err := s.openLedger(intake, work)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := kafka.Open(intake, options)
+	if err != nil {
+		nothing, cancel := context.WithCancel(work)
+		cancel() // is waited for
+		closeLedger(nothing)
+		return nil, nil, err
+	}
+	return client, closeLedger, nil
+}
+
+// ending is the time that is left once the intake was ended. Whoever stops the program kills
+// it when the shutdown timeout has passed, whatever holds the intake up by then (a rebalance
+// waits for requests too): so the time runs from the end of the intake's context.
+type ending struct {
+	requests context.Context // ends when requests are cancelled: what must follow them has its reserve
+	kafka    context.Context // ends when the brokers are waited for no longer
+	over     func()          // stops the clock, and waits for it
+}
+
+// watchTheEnd returns the time that is left, which begins to run when the intake's ends.
+func (s *Sink) watchTheEnd(intake, work context.Context, client *kafka.Client) ending {
+	total := s.config.ShutdownTimeout
+	requests, endRequests := context.WithCancel(work)
+	brokers, endBrokers := context.WithCancel(work)
+	stopped := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		defer endRequests()
+		defer endBrokers()
+		<-intake.Done()
+		if !passes(total-reserve(total), stopped) {
+			return
+		}
+		endRequests()
+		s.closeRequests()
+		if !passes(reserve(total), stopped) {
+			return
+		}
+		// What Kafka did not answer until now is done again at the next start, and the group
+		// finds out by the session timeout.
+		endBrokers()
+		client.Disconnect()
+	})
+	return ending{requests, brokers, func() { close(stopped); watch.Wait() }}
+}
+
+// passes waits, and reports false when it was stopped before the time had passed.
+func passes(d time.Duration, stopped <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-stopped:
+		return false
+	}
+}
 
 // begin notes when the run began: the status may be asked for before it.
 func (s *Sink) begin() {
@@ -115,42 +173,41 @@ func Reading(c *config.Config) kafka.Options {
 
 func (s *Sink) kafkaOptions() kafka.Options {
 	o := Reading(s.config)
+	if needsLedger(s.config.Routes) {
+		o.Memory = ledgerTopic(s.config)
+	}
 	o.FetchAhead = s.memory.fetchAhead()
 	o.Dial, o.Log, o.Group, o.Fault = s.options.Dial, s.log, assignments{s}, s.fault.set
 	return o
 }
 
-// drain gives the writes that were taken in their fates within the shutdown
-// timeout. Part of the timeout is kept for what must follow the requests: the
-// dead letters of creates in doubt, and the last commit.
-func (s *Sink) drain(work context.Context) {
-	total := s.config.ShutdownTimeout
-	deadline, cancel := context.WithTimeout(work, total)
-	defer cancel()
-	inTime := context.AfterFunc(deadline, s.kafka.Disconnect)
-	defer inTime()
-	forRequests, cancelRequests := context.WithTimeout(deadline, total-reserve(total))
-	defer cancelRequests()
-
+// drain gives the writes that were taken in their fates within the time that is left. Part of
+// it is kept for what must follow the requests: the dead letters of creates in doubt, and the
+// last commit.
+func (s *Sink) drain(end ending) {
 	s.mu.Lock()
 	s.stopping = true
 	s.sched.Drain(time.Now())
 	s.pump()
 	s.mu.Unlock()
-	drained := s.await(forRequests, func() bool { return !s.sched.Sendable() })
-	if !drained {
-		s.log.Warn().Dur("after", total-reserve(total)).Msg("the drain's time is up: requests are cancelled, what was not sent is left for the next start")
+	if !s.await(end.requests, func() bool { return !s.sched.Sendable() }) {
+		s.log.Warn().Msg("the drain's time is up: requests are cancelled, what was not sent is left for the next start")
 	}
+	s.closeRequests()
+	s.requests.Wait()
+	if !s.await(end.kafka, func() bool { return s.letters.empty() && len(s.identity.writing) == 0 }) {
+		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
+	}
+	s.commits.final(end.kafka)
+}
+
+// closeRequests lets no request go any more and cancels those that are under way.
+func (s *Sink) closeRequests() {
 	s.mu.Lock()
 	s.closed = true
 	s.sched.Drop(everything, time.Now())
 	s.mu.Unlock()
 	s.cancelRequest(errStopped)
-	s.requests.Wait()
-	if !s.await(deadline, func() bool { return s.letters.empty() && !s.identity.anyWriting(everything) }) {
-		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
-	}
-	s.commits.final(deadline)
 }
 
 // reserve is the part of a bound that is kept for dead letters and the commit: a third,

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,19 @@ type searchQueue struct {
 	workers int
 	backoff batching.Backoff
 	failing *searchFault
+	// answered counts the searches of each route that were answered, and turned has the writes
+	// whose searches were turned down: those of one that is, again and again, while others of its
+	// route are answered are the row's own fault.
+	answered map[string]int
+	turned   map[*batching.Entry]turnedDown
 }
+
+// turnedDown is how often a search was turned down although others had been answered since the
+// time before, and how many there were at the last of them.
+type turnedDown struct{ times, answered int }
+
+// holdOfSearch is the kind of a hold of searches.
+const holdOfSearch = "search"
 
 // searchFault is why searches are not answered.
 type searchFault struct {
@@ -47,6 +60,8 @@ const (
 	// searchWorkers is how many searches of a tenant are under way at once: a few hide the
 	// time that each takes, and the rate bounds them.
 	searchWorkers = 4
+	// turnsDown is from how many such refusals on a row is refused.
+	turnsDown = 2
 	// maxQueues bounds the tenants whose rate is remembered while they search for nothing.
 	maxQueues = 4096
 )
@@ -64,7 +79,8 @@ func (x *searches) start(e *batching.Entry, group string) {
 		x.tidy()
 		q = &searchQueue{
 			scope: scope, backoff: s.newBackoff(),
-			limiter: rate.NewLimiter(rate.Limit(s.config.Limits.SearchRate), max(1, int(s.config.Limits.SearchRate))),
+			limiter:  rate.NewLimiter(rate.Limit(s.config.Limits.SearchRate), max(1, int(s.config.Limits.SearchRate))),
+			answered: make(map[string]int), turned: make(map[*batching.Entry]turnedDown),
 		}
 		x.queues[scope] = q
 	}
@@ -105,6 +121,9 @@ func (x *searches) work(q *searchQueue) {
 		d := e.Write.Destination
 		d.Group = q.scope.group
 		answer := find(ctx, x.sink.api, d, e.Write.Identity.Match)
+		if answer.unauthorized {
+			x.sink.keys.reread()
+		}
 		wait, more := x.answered(q, e, &answer)
 		if !more {
 			return
@@ -144,9 +163,25 @@ func (x *searches) take(q *searchQueue) *batching.Entry {
 		if x.sink.sched.Resolving(e) {
 			return e
 		}
+		delete(q.turned, e)
 	}
 	q.workers--
+	if q.workers == 0 {
+		x.mended(q, false) // nothing is left that could find out
+	}
 	return nil
+}
+
+// mended ends what a queue's searches failed of.
+func (x *searches) mended(q *searchQueue, answered bool) {
+	if q.failing == nil {
+		return
+	}
+	q.failing = nil
+	q.backoff.Reset()
+	if answered {
+		x.sink.log.Info().Stringer("scope", q.scope).Msg("searches are answered again")
+	}
 }
 
 // found is what a search came to.
@@ -157,8 +192,10 @@ type found struct {
 	failed        bool
 	after         time.Duration // the server's wish
 	code, message string
-	// refused: no answer to it could be believed, whatever it is.
-	refused bool
+	// turned: this search would never be answered; refused: no answer to it could be believed,
+	// whatever it is.
+	turned, refused bool
+	unauthorized    bool // the API key was refused
 }
 
 // find searches for the records that have the members of an object.
@@ -167,9 +204,10 @@ func find(ctx context.Context, api *ampersand.Client, d model.Destination, match
 	if m.Kind == ampersand.SearchDone {
 		return found{ids: m.IDs, more: m.More}
 	}
-	// A search that is refused is so for every row: somebody has to mend the route or the
-	// installation, and the rows wait for that.
-	return found{failed: true, refused: m.Code == ampersand.CodeUnsearchable, after: m.After, code: m.Code, message: m.Message}
+	return found{
+		failed: true, after: m.After, code: m.Code, message: m.Message, turned: m.Kind == ampersand.SearchRefused,
+		refused: m.Code == ampersand.CodeUnsearchable || m.Code == ampersand.CodeAstray, unauthorized: m.Status == http.StatusUnauthorized,
+	}
 }
 
 // filters takes members of an object apart, which mapping wrote.
@@ -200,13 +238,13 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 	defer s.mu.Unlock()
 	s.metrics.search(e.Write, f)
 	now := time.Now()
-	if f.failed && !f.refused {
+	if f.failed && !f.refused && !x.blames(q, e, f) {
 		return x.failed(q, e, f, now)
 	}
-	if q.failing != nil {
-		q.failing = nil
-		q.backoff.Reset()
-		s.log.Info().Stringer("scope", q.scope).Msg("searches are answered again")
+	delete(q.turned, e)
+	if !f.failed {
+		q.answered[e.Write.Route]++
+		x.mended(q, true)
 	}
 	for q.workers < min(searchWorkers, len(q.entries)) {
 		q.workers++
@@ -218,10 +256,29 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 	return 0, true
 }
 
-// failed puts the write back: it waits, and so do those behind it. One worker is enough then.
+// blames looks whether it is the row that its search is turned down for, as a value that the CRM
+// does not understand. Otherwise it is so for every row of the route: somebody has to mend the
+// route or the installation, and the rows wait for that.
+func (x *searches) blames(q *searchQueue, e *batching.Entry, f *found) bool {
+	if !f.turned {
+		return false
+	}
+	t, before := q.turned[e]
+	if n := q.answered[e.Write.Route]; !before || n > t.answered {
+		t = turnedDown{t.times + 1, n}
+	}
+	q.turned[e] = t
+	f.refused = t.times >= turnsDown
+	return f.refused
+}
+
+// failed puts the write behind the others: it waits, and so do they. One worker is enough then.
 func (x *searches) failed(q *searchQueue, e *batching.Entry, f *found, now time.Time) (wait time.Duration, more bool) {
 	s := x.sink
-	q.entries = append([]*batching.Entry{e}, q.entries...)
+	if s.sched.Resolving(e) {
+		q.entries = append(q.entries, e)
+		s.sched.Waits(e, true)
+	}
 	if q.failing != nil && q.workers > 1 {
 		q.workers--
 		return 0, false
@@ -283,7 +340,7 @@ func (x *searches) status(st *Status) (searching int) {
 		searching += len(q.entries)
 		if f := q.failing; f != nil {
 			st.Holds = append(st.Holds, HoldStatus{
-				Scope: q.scope.String(), Kind: "search", Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
+				Scope: q.scope.String(), Kind: holdOfSearch, Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
 				Since: f.since, Code: f.code, Reason: f.message, Probes: f.tries, NextTry: f.next,
 			})
 		}

@@ -58,7 +58,10 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 		case fates[i].Kind != model.DeadLettered && fates[i].Kind != model.InDoubt:
 			s.settle(e, fates[i])
 		default:
-			s.letters.refusedWrite(e, fates[i], began, now)
+			refuse := func() { s.letters.refusedWrite(e, fates[i], began, now) }
+			if !s.identity.keep(e, &flights[i], refuse) {
+				refuse()
+			}
 		}
 	}
 	s.identity.flush()
@@ -101,7 +104,7 @@ var again = map[model.Again]batching.Then{
 // verdictOf is what the answer says of its scope.
 func verdictOf(a *model.Answer) batching.Verdict {
 	if a.Code == ampersand.CodeNotReleased {
-		return batching.Verdict{}
+		return batching.Verdict{Unsent: true}
 	}
 	v := batching.Verdict{After: a.After, Code: a.Code, Message: a.Message}
 	waits, decided := "", false
@@ -147,6 +150,7 @@ func (s *Sink) tellVerdict(b *batching.Batch, a *model.Answer, v batching.Verdic
 func (s *Sink) settle(e *batching.Entry, fate model.Fate) {
 	w := e.Write
 	s.sched.Settled(e)
+	s.identity.over(e)
 	s.memory.release(w.Size())
 	s.count(w.Route, fate, w.Type)
 	p := w.Source.TopicPartition

@@ -162,10 +162,13 @@ type pauseCause uint8
 const (
 	pausedByMetadata pauseCause = 1 << iota // more is done above its low mark than a commit can remember
 	pausedByShare                           // it feeds a lane that is over its share of the memory
+	pausedBySchema                          // its next record needs a schema that is not known yet
 )
 
 func (c pauseCause) String() string {
 	switch {
+	case c&pausedBySchema != 0:
+		return "its next record needs a schema that the registry has not handed out yet"
 	case c&pausedByMetadata != 0:
 		return "too many writes are done above an open one to remember in a commit"
 	case c&pausedByShare != 0:

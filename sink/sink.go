@@ -32,8 +32,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Dial opens connections to Kafka.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Transport sends requests to the API.
-	Transport http.RoundTripper
+	// Transport sends requests to the API, Registry to the schema registry.
+	Transport, Registry http.RoundTripper
 	// Rand is the source of jitter.
 	Rand rand.Source
 	// UntilEnd ends the run at the end offsets seen at its start.
@@ -72,8 +72,10 @@ type Sink struct {
 	stopping bool          // draining: nothing new is taken in
 	closed   bool          // the drain is over: nothing is sent any more
 	keys     apiKey
+	lookups  lookups
 
-	leftOut leftOut // the intake's
+	leftOut leftOut                        // the intake's
+	rewinds map[model.TopicPartition]int64 // the intake's: where partitions are read from again
 }
 
 // New checks what it is given and makes a sink. Nothing is started.
@@ -99,6 +101,10 @@ func New(o Options) (*Sink, error) {
 		inFlight: make(map[*batching.Entry]*flight),
 		changed:  make(chan struct{}),
 		keys:     newAPIKey(o.Config.Ampersand),
+		rewinds:  make(map[model.TopicPartition]int64),
+	}
+	if err := s.useRegistry(); err != nil {
+		return nil, err
 	}
 	if s.metrics, err = newMetrics(o.Registerer, s); err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ type Status struct {
 	Identity   *IdentityStatus   `json:"identity,omitempty"` // with a ledger
 	Totals     Totals            `json:"totals"`
 
+	// Registry is nil when no route needs a schema registry.
+	Registry *RegistryStatus `json:"schema_registry,omitempty"`
+
 	LettersInFlight int          `json:"dead_letters_in_flight"`
 	LetterFault     *LetterFault `json:"dead_letter_fault,omitempty"`
 	CommitError     string       `json:"commit_error,omitempty"`
@@ -81,8 +84,9 @@ type MemoryStatus struct {
 type IdentityStatus struct {
 	Ledger   ledger.Stats `json:"ledger"`
 	Topic    string       `json:"topic"`
-	Awaiting int          `json:"awaiting"` // writes that wait for another row, or for a doubt to end
-	// Reasons says of the first of them what they wait for, and since when.
+	Stalled  time.Time    `json:"stalled_since,omitzero"` // since when the topic acknowledges nothing
+	Awaiting int          `json:"awaiting"`               // writes that wait for another row, or for a doubt to end
+	// Reasons says of those that wait the longest what they wait for, and since when.
 	Reasons   []string `json:"reasons,omitempty"`
 	Searching int      `json:"searching"` // writes in the queues of searches
 	Writing   int      `json:"writing"`   // writes whose fate waits for the ledger's acknowledgement
@@ -100,6 +104,7 @@ func (s *Sink) Status() Status {
 		Since: s.started, Group: s.config.Kafka.Group, Totals: s.totals.clone(),
 		Partitions: []PartitionStatus{}, Lanes: []LaneStatus{}, Holds: []HoldStatus{}, // lists in JSON, also when empty
 	}
+	st.Registry = s.lookups.status(now, s.config.Retry.Patience)
 	if s.kafka == nil {
 		st.Reasons = []string{"connecting to Kafka, or reading the ledger"}
 		return st
@@ -138,6 +143,12 @@ func (s *Sink) unready(st *Status) (why []string) {
 	}
 	if f := st.LetterFault; f != nil {
 		why = append(why, fmt.Sprintf("dead letters cannot be written to %s since %s: %s", f.Topic, f.Since.Format(time.RFC3339), f.Error))
+	}
+	if r := st.Registry; r != nil && r.State == registryHeld {
+		why = append(why, fmt.Sprintf("%d partitions wait for the schema registry since %s: %s: %s", r.Partitions, r.Since.Format(time.RFC3339), r.Code, r.Reason))
+	}
+	if n := st.Identity; n != nil && !n.Stalled.IsZero() {
+		why = append(why, fmt.Sprintf("the ledger topic %s has acknowledged nothing since %s: creates wait, and so do offsets", n.Topic, n.Stalled.Format(time.RFC3339)))
 	}
 	held := 0
 	s.sched.Lanes(func(l batching.LaneStatus) {
@@ -194,6 +205,9 @@ func (s *Sink) partitionStatus(st *Status, now time.Time) {
 			continue
 		}
 		low, _ := part.tracker.Low()
+		if low < 0 && part.paused&pausedBySchema != 0 {
+			low = part.awaits // nothing before it was read
+		}
 		ps := PartitionStatus{
 			Topic: tp.Topic, Partition: tp.Partition, Lowest: low, Committed: part.committed.Offset,
 			End: part.end, Lag: -1, Open: part.tracker.Open(), Paused: part.paused.String(),

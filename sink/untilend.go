@@ -98,11 +98,15 @@ func (s *Sink) left(ctx context.Context, ends map[model.TopicPartition]int64) (i
 	return left, nil
 }
 
-// heldForGood names the holds when nothing but held lanes is left to send, and is empty otherwise.
+// heldForGood names the holds when nothing but held lanes is left to send, or nothing but what
+// waits for a schema registry that fails, and is empty otherwise.
 func (s *Sink) heldForGood() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, writes, _ := s.sched.Totals(); writes == 0 {
+		if r := s.lookups.status(time.Now(), s.config.Retry.Patience); r != nil && r.Code != "" {
+			return fmt.Sprintf("the schema registry since %s (%s: %s)", r.Since.Format(time.RFC3339), r.Code, r.Reason)
+		}
 		return ""
 	}
 	holds := make(map[model.Scope]batching.Hold)

@@ -17,8 +17,10 @@ func (a *app) demo() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: an embedded broker, a simulated CRM, a few thousand change events",
-		Long: "demo needs nothing but this program. It reads a shop's change events from an embedded broker,\n" +
-			"writes them into a simulated CRM, and shows that every event has its fate. It ends by itself.",
+		Long: "demo needs nothing but this program. It reads a shop's change events, of rows that know no CRM id, from an\n" +
+			"embedded broker and writes them into a simulated CRM. In the middle it is killed, and another process goes on.\n" +
+			"It shows what became of every event, compares the CRM with the source record by record, and ends by itself:\n" +
+			"with 1 where they differ.",
 		Example: "  ampersink demo\n  ampersink demo --keep",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.Events < 1 {

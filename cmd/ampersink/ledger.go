@@ -6,17 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/idfile"
-	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink"
 	"github.com/ampersink/ampersink/sink/ledger"
 )
@@ -28,8 +28,8 @@ func (a *app) ledger() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ledger get|export|import|stats|create",
 		Short: "Look into the ledger: which CRM record each source row is",
-		Long: "ledger reads the topic that remembers which CRM record each source row is. Only import and create\n" +
-			"write to it; members that run meanwhile see what they write.",
+		Long: "ledger reads the topic that remembers which CRM record each source row is (docs/identity.md). Only\n" +
+			"import and create write to it; members that run meanwhile see what they write.",
 		Example: "  ampersink ledger get --config config.yaml --route customers '{\"id\":7}'\n" +
 			"  ampersink ledger export --config config.yaml > ledger.jsonl\n" +
 			"  ampersink ledger import --config config.yaml --route customers ids.csv\n" +
@@ -41,44 +41,97 @@ func (a *app) ledger() *cobra.Command {
 	return c
 }
 
-// withLedger reads the ledger and hands it over.
-func (a *app) withLedger(ctx context.Context, f *ledgerFlags, create bool, do func(*sink.LedgerTool, *config.Config) error) error {
-	cfg, err := a.load(f.config)
-	if err != nil {
-		return err
-	}
-	t, err := sink.OpenLedgerTool(ctx, sink.LedgerToolOptions{
-		Options: sink.Options{Config: cfg, Log: newLog(cfg.Log, a.stderr).Level(zerolog.WarnLevel)}, Create: create,
-	})
-	if err != nil {
-		return err
-	}
-	defer t.Close()
-	return do(t, cfg)
-}
-
 func (f *ledgerFlags) add(c *cobra.Command, ofRow bool) {
 	c.Flags().StringVar(&f.config, "config", "", "the configuration `FILE` (required)")
 	if ofRow {
-		c.Flags().StringVar(&f.route, "route", "", "the `ROUTE` that the row is of; needed where there are several")
+		c.Flags().StringVar(&f.route, "route", "", "the `ROUTE` that the row is of; needed where several keep rows in the ledger")
 		c.Flags().StringVar(&f.topic, "topic", "", "the `TOPIC` that the row is in; needed where the route takes several and names no identity_space")
 	}
 }
 
-// the returns the only route, unless one is named.
-func (f *ledgerFlags) the(cfg *config.Config) (*config.Route, error) {
-	var names []string
-	for i := range cfg.Routes {
-		r := &cfg.Routes[i]
-		if f.route == r.Name || f.route == "" && len(cfg.Routes) == 1 {
-			return r, nil
+// ofLedger is the configuration of a ledger, and what it knows rows by.
+type ofLedger struct {
+	cfg  *config.Config
+	keys *sink.RowKeys
+}
+
+func (a *app) ofLedger(f *ledgerFlags) (l ofLedger, err error) {
+	if l.cfg, err = a.load(f.config); err != nil {
+		return l, err
+	}
+	if l.keys, err = sink.NewRowKeys(l.cfg); err != nil {
+		return l, configError{fmt.Errorf("%s: %w", f.config, err)}
+	}
+	return l, nil
+}
+
+// open reads the ledger.
+func (a *app) open(ctx context.Context, l ofLedger, missing sink.MissingLedger) (*sink.LedgerTool, error) {
+	p := progress{out: a.stderr}
+	return sink.OpenLedgerTool(ctx, sink.LedgerToolOptions{
+		Options: sink.Options{Config: l.cfg, Log: newLog(l.cfg.Log, a.stderr).Level(zerolog.WarnLevel)}, Missing: missing,
+		Progress: func(read, all int64) {
+			p.tell(func() string { return fmt.Sprintf("reading the ledger: %d of %d offsets", read, all) })
+		},
+	})
+}
+
+// withLedger reads the ledger and hands it over.
+func (a *app) withLedger(ctx context.Context, f *ledgerFlags, missing sink.MissingLedger, do func(*sink.LedgerTool, *sink.RowKeys) error) error {
+	l, err := a.ofLedger(f)
+	if err != nil {
+		return err
+	}
+	t, err := a.open(ctx, l, missing)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	return do(t, l.keys)
+}
+
+// progress tells a person who waits that something goes on.
+type progress struct {
+	out  io.Writer
+	next time.Time
+}
+
+// progressEvery is how often: what is over sooner needs no telling.
+const progressEvery = 2 * time.Second
+
+func (p *progress) tell(what func() string) {
+	now := time.Now()
+	if p.next.IsZero() {
+		p.next = now.Add(progressEvery)
+	}
+	if now.After(p.next) {
+		p.next = now.Add(progressEvery)
+		_, _ = fmt.Fprintln(p.out, what())
+	}
+}
+
+// the returns the only route that keeps rows in the ledger, unless one is named.
+func (f *ledgerFlags) the(l ofLedger) (*config.Route, error) {
+	routes := l.keys.Routes()
+	name := f.route
+	switch {
+	case name == "" && len(routes) == 1:
+		name = routes[0]
+	case name == "":
+		return nil, fmt.Errorf("of which route? Say --route, one of: %s", strings.Join(routes, ", "))
+	}
+	i := slices.IndexFunc(l.cfg.Routes, func(r config.Route) bool { return r.Name == name })
+	switch {
+	case i < 0:
+		hint := ""
+		if meant := config.Nearest(name, routes); meant != "" {
+			hint = fmt.Sprintf("did you mean %q? ", meant)
 		}
-		names = append(names, r.Name)
+		return nil, fmt.Errorf("--route: %q is not in the configuration; %sexpected one of: %s", name, hint, strings.Join(routes, ", "))
+	case !slices.Contains(routes, name):
+		return nil, fmt.Errorf("--route: %q keeps no rows in the ledger; expected one of: %s (put ledger into the id of others)", name, strings.Join(routes, ", "))
 	}
-	if f.route == "" {
-		return nil, configError{fmt.Errorf("of which route? Say --route, one of %s", strings.Join(names, ", "))}
-	}
-	return nil, configError{fmt.Errorf("there is no route %q; there are %s", f.route, strings.Join(names, ", "))}
+	return &l.cfg.Routes[i], nil
 }
 
 func (a *app) ledgerGet() *cobra.Command {
@@ -87,20 +140,30 @@ func (a *app) ledgerGet() *cobra.Command {
 		Use:   "get --config FILE [--route ROUTE] KEY",
 		Short: "Say which CRM record a row is",
 		Long: "get takes the key as the records of the topic have it: {\"id\":7}, or 7 where that is the whole key.\n" +
+			"Keys in Avro, Protobuf or JSON Schema are written as the JSON that they stand for.\n" +
 			"It exits with 1 when nothing is known of the row.",
-		Args: oneArg("KEY"),
+		Example: "  ampersink ledger get --config config.yaml --route customers '{\"id\":7}'",
+		Args:    oneArg("KEY"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withLedger(c.Context(), &f, false, func(t *sink.LedgerTool, cfg *config.Config) error {
-				route, err := f.the(cfg)
-				if err != nil {
-					return err
-				}
-				key, err := t.Key(route.Name, f.topic, []byte(args[0]))
-				if err != nil {
-					return configError{err}
-				}
-				return a.showRow(key, t.Get(key))
-			})
+			l, err := a.ofLedger(&f)
+			if err != nil {
+				return err
+			}
+			// A key that no row has is refused before anything is asked.
+			route, err := f.the(l)
+			if err != nil {
+				return configError{err}
+			}
+			key, err := l.keys.Of(route.Name, f.topic, []byte(args[0]))
+			if err != nil {
+				return configError{fmt.Errorf("%s: %w", shown(args[0]), err)}
+			}
+			t, err := a.open(c.Context(), l, sink.MissingRefused)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			return a.showRow(key, t.Get(key))
 		},
 	}
 	f.add(c, true)
@@ -108,23 +171,47 @@ func (a *app) ledgerGet() *cobra.Command {
 }
 
 func (a *app) showRow(key ledger.RowKey, known ledger.Answer) error {
-	_, _ = fmt.Fprintf(a.stdout, "row:    %s of %s\nstate:  %s\n", key.Key, key.Space, known.State)
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(a.stdout, "%-8s%s\n", name+":", fmt.Sprintf(format, args...))
+	}
+	line("row", "%s of %s", shown(key.Key), shown(key.Space.String()))
+	line("state", "%s", meaning[known.State])
 	if known.State == ledger.Known {
-		_, _ = fmt.Fprintf(a.stdout, "id:     %s\n", known.ID)
+		line("id", "%s", shown(known.ID))
 	}
 	if known.Group != "" {
-		_, _ = fmt.Fprintf(a.stdout, "group:  %s\n", known.Group)
+		line("group", "%s", shown(known.Group))
 	}
 	if known.Source.Topic != "" {
-		_, _ = fmt.Fprintf(a.stdout, "since:  %s/%d offset %d\n", known.Source.Topic, known.Source.Partition, known.Offset)
+		line("since", "%s", place(known.Source.Topic, known.Source.Partition, known.Offset))
 	}
 	if o := known.Open; o != nil {
-		_, _ = fmt.Fprintf(a.stdout, "intent: a create was announced for %s/%d offset %d, and what became of it is not known\n", o.Source.Topic, o.Source.Partition, o.Offset)
+		line("intent", "a create was announced for %s, and what became of it is not known (yet, where a member runs)",
+			place(o.Source.Topic, o.Source.Partition, o.Offset))
 	}
 	if known.State == ledger.Unknown && known.Open == nil {
 		return errors.New("nothing is known of this row")
 	}
 	return nil
+}
+
+// meaning says what the states are.
+var meaning = map[ledger.State]string{
+	ledger.Unknown: "unknown", ledger.Known: "known",
+	ledger.Exists: "exists: it is in the CRM, under an id that the answer did not say; import the id if you know it",
+	ledger.Doubt:  "doubt: a create of it may have been applied; look it up in the CRM and import its id, then replay its dead letter",
+}
+
+func place(topic string, partition int32, offset int64) string {
+	return fmt.Sprintf("%s/%d offset %d", shown(topic), partition, offset)
+}
+
+// shown is a text of somebody else's as a terminal may show it.
+func shown(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 func (a *app) ledgerExport() *cobra.Command {
@@ -133,20 +220,14 @@ func (a *app) ledgerExport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export --config FILE [--csv]",
 		Short: "Write every row to standard output, as JSON lines that import takes back",
-		Args:  noArgs,
+		Long: "export writes the rows in the order of their identity spaces and keys, so that two exports can be compared.\n" +
+			"A row whose create was announced, and of which nothing more is known, is written as one in doubt.",
+		Example: "  ampersink ledger export --config config.yaml > ledger.jsonl\n" +
+			"  ampersink ledger export --config old.yaml | ampersink ledger import --config new.yaml -",
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withLedger(c.Context(), &f, false, func(t *sink.LedgerTool, _ *config.Config) error {
-				out := bufio.NewWriter(a.stdout)
-				w := idfile.NewWriter(out, asCSV)
-				var err error
-				t.Each(func(r sink.LedgerRow) bool {
-					err = w.Write(&idfile.Exported{
-						Integration: r.Space.Integration, Object: r.Space.Object, Space: r.Space.Name, Key: r.Key, State: r.State.String(),
-						Group: r.Group, ID: r.ID, Topic: r.Source.Topic, Partition: r.Source.Partition, Offset: r.Offset,
-					})
-					return err == nil
-				})
-				return errors.Join(err, w.Flush(), out.Flush())
+			return a.withLedger(c.Context(), &f, sink.MissingRefused, func(t *sink.LedgerTool, _ *sink.RowKeys) error {
+				return a.export(t, asCSV)
 			})
 		},
 	}
@@ -155,140 +236,44 @@ func (a *app) ledgerExport() *cobra.Command {
 	return c
 }
 
-func (a *app) ledgerImport() *cobra.Command {
-	var f ledgerFlags
-	var o importOptions
-	c := &cobra.Command{
-		Use:   "import --config FILE [--route ROUTE] FILE",
-		Short: "Tell the ledger the CRM ids that you have",
-		Long: "import takes JSON lines, {\"key\": {\"id\": 7}, \"id\": \"501\", \"group\": \"acme-inc\"}, what export wrote, or CSV\n" +
-			"with a header: the fields of the route's key (or key), crm_id, and group where rows differ in it.\n" +
-			"FILE - is standard input. A file with one wrong line is refused as a whole. The topic is made when it is missing.",
-		Example: "  ampersink ledger import --config config.yaml --route customers ids.csv\n" +
-			"  ampersink ledger export --config old.yaml | ampersink ledger import --config new.yaml -",
-		Args: oneArg("FILE"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withLedger(c.Context(), &f, true, func(t *sink.LedgerTool, cfg *config.Config) error {
-				return a.importIDs(c.Context(), t, cfg, &f, &o, args[0])
-			})
-		},
-	}
-	f.add(c, true)
-	c.Flags().BoolVar(&o.overwrite, "overwrite", false, "replace what is known with another id")
-	c.Flags().BoolVar(&o.textKeys, "text-keys", false, "keys of a CSV file that are digits are texts, not numbers")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "read the file and write nothing")
-	return c
-}
-
-type importOptions struct{ overwrite, textKeys, dryRun bool }
-
-func (a *app) importIDs(ctx context.Context, t *sink.LedgerTool, cfg *config.Config, f *ledgerFlags, o *importOptions, path string) error {
-	in, err := open(path)
-	if err != nil {
-		return configError{err}
-	}
-	defer in.Close()
-	rows, err := readIDs(in, t, cfg, f, o)
-	if err != nil {
-		return configError{fmt.Errorf("%s: %w; nothing was imported", path, err)}
-	}
-	if o.dryRun {
-		_, _ = fmt.Fprintf(a.stdout, "%d rows can be imported into %s\n", len(rows), t.Topic())
-		return nil
-	}
-	done, err := t.Import(ctx, rows, o.overwrite)
-	_, _ = fmt.Fprintf(a.stdout, "%d rows into %s: %d added, %d replaced, %d were known, %d are known with another id and kept\n",
-		len(rows), t.Topic(), done.Added, done.Replaced, done.Same, done.Kept)
-	if err == nil && done.Kept > 0 {
-		return errors.New("not everything was imported: look at what is kept, or say --overwrite")
-	}
-	return err
-}
-
-func open(path string) (io.ReadCloser, error) {
-	if path == "-" {
-		return io.NopCloser(os.Stdin), nil
-	}
-	return os.Open(path)
-}
-
-// readIDs reads a file of ids as rows of the ledger.
-func readIDs(in io.Reader, t *sink.LedgerTool, cfg *config.Config, f *ledgerFlags, o *importOptions) (rows []sink.LedgerRow, err error) {
-	var route *config.Route
-	keys := idfile.Options{TextKeys: o.textKeys}
-	if route, err = f.the(cfg); err == nil {
-		keys.KeyFields = route.Key
-	}
-	unrouted := err
-	err = idfile.Read(in, keys, func(r idfile.Row) error {
-		row := sink.LedgerRow{Row: ledger.Row{ID: r.ID, Group: r.Group}}
-		switch {
-		case r.Space != nil:
-			row.RowKey = ledger.RowKey{Space: model.Space{Integration: r.Space.Integration, Object: r.Space.Object, Name: r.Space.Name}, Key: string(r.Key)}
-		case unrouted != nil:
-			return unrouted
-		default:
-			if row.Group == "" {
-				row.Group = route.To.Group.Value
-			}
-			if row.RowKey, err = t.Key(route.Name, f.topic, r.Key); err != nil {
-				return err
-			}
+func (a *app) export(t *sink.LedgerTool, asCSV bool) error {
+	out := bufio.NewWriter(a.stdout)
+	w := idfile.NewWriter(out, asCSV)
+	p := progress{out: a.stderr}
+	var err error
+	rows, unknown := 0, 0
+	t.Export(func(r sink.LedgerRow) bool {
+		err = w.Write(&idfile.Exported{
+			Integration: r.Space.Integration, Object: r.Space.Object, Space: r.Space.Name, Key: r.Key, State: r.State.String(),
+			Group: r.Group, ID: r.ID, Topic: r.Source.Topic, Partition: r.Source.Partition, Offset: r.Offset,
+		})
+		if rows++; r.State != ledger.Known {
+			unknown++
 		}
-		if row.Group == "" {
-			return errors.New("group: missing, and the route takes it from the row")
-		}
-		rows = append(rows, row)
-		return nil
+		p.tell(func() string { return fmt.Sprintf("%d rows are written", rows) })
+		return err == nil
 	})
-	return rows, err
+	if err = errors.Join(err, w.Flush(), out.Flush()); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(a.stderr, "%s of %s, %d without an id\n", counted(rows, "row"), t.Topic(), unknown)
+	return unread(t)
 }
 
-func (a *app) ledgerStats() *cobra.Command {
-	var f ledgerFlags
-	c := &cobra.Command{
-		Use:   "stats --config FILE",
-		Short: "Say what the ledger holds",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withLedger(c.Context(), &f, false, func(t *sink.LedgerTool, _ *config.Config) error {
-				return a.showStats(t)
-			})
-		},
-	}
-	f.add(c, false)
-	return c
-}
-
-func (a *app) showStats(t *sink.LedgerTool) error {
-	st := t.Stats()
-	counts := make(map[string]map[ledger.State]int)
-	t.Each(func(r sink.LedgerRow) bool {
-		by := counts[r.Space.String()]
-		if by == nil {
-			by = make(map[ledger.State]int)
-			counts[r.Space.String()] = by
-		}
-		by[r.State]++
-		return true
-	})
-	_, _ = fmt.Fprintf(a.stdout, "topic %s: %d rows, %d bytes of memory, %d open intents, %d unreadable records\n", t.Topic(), st.Rows, st.Bytes, st.Intents, st.Unread)
-	for _, space := range slices.Sorted(maps.Keys(counts)) {
-		by := counts[space]
-		_, _ = fmt.Fprintf(a.stdout, "  %-40s known %d, exists without an id %d, in doubt %d\n", space, by[ledger.Known], by[ledger.Exists], by[ledger.Doubt])
-	}
-	for i, n := range t.Open() {
-		if i == maxOpenShown {
-			_, _ = fmt.Fprintf(a.stdout, "  ... and %d more\n", st.Intents-i)
-			break
-		}
-		_, _ = fmt.Fprintf(a.stdout, "  open: %s of %s, announced for %s/%d offset %d\n", n.Key, n.Space, n.Source.Topic, n.Source.Partition, n.Offset)
+// unread is an error where the ledger holds what this version cannot read.
+func unread(t *sink.LedgerTool) error {
+	if n := t.Stats().Unread; n > 0 {
+		return fmt.Errorf("%s of %s cannot be read (a later version may have written them): this is not all that the ledger knows", counted(n, "record"), t.Topic())
 	}
 	return nil
 }
 
-// maxOpenShown bounds the open intents that stats lists.
-const maxOpenShown = 20
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
 
 func (a *app) ledgerCreate() *cobra.Command {
 	var f ledgerFlags
@@ -299,8 +284,8 @@ func (a *app) ledgerCreate() *cobra.Command {
 			"offsets it refuses, because a ledger that is gone would have every row created a second time.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withLedger(c.Context(), &f, true, func(t *sink.LedgerTool, _ *config.Config) error {
-				_, _ = fmt.Fprintf(a.stdout, "topic %s is there and holds %d rows\n", t.Topic(), t.Stats().Rows)
+			return a.withLedger(c.Context(), &f, sink.MissingMade, func(t *sink.LedgerTool, _ *sink.RowKeys) error {
+				_, _ = fmt.Fprintf(a.stdout, "topic %s is there and holds %s\n", t.Topic(), counted(t.Stats().Rows, "row"))
 				return nil
 			})
 		},

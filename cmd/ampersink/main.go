@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ampersink/ampersink/internal/config"
 )
 
 func main() {
@@ -30,6 +32,7 @@ const (
 
 // app is what the commands share.
 type app struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
 }
@@ -48,21 +51,26 @@ func execute(args []string, stdout, stderr io.Writer, env func(string) (string, 
 		<-ctx.Done()
 		stop()
 	}()
-	a := &app{stdout: stdout, stderr: stderr, env: env}
+	a := &app{stdin: os.Stdin, stdout: stdout, stderr: stderr, env: env}
+	return a.execute(ctx, args)
+}
+
+// execute runs a command and returns the exit code.
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
-	var config configError
+	var wrong configError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &config):
-		_, _ = fmt.Fprintln(stderr, err)
+	case errors.As(err, &wrong):
+		_, _ = fmt.Fprintln(a.stderr, err)
 		return exitConfig
 	default:
-		_, _ = fmt.Fprintln(stderr, "ampersink:", err)
+		_, _ = fmt.Fprintln(a.stderr, "ampersink:", err)
 		return exitFault
 	}
 }
@@ -81,6 +89,9 @@ func (a *app) root() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if said := c.Flags().Args(); c.HasSubCommands() && len(said) > 0 {
+			return aCommand(c, said) // whose flag it is, the command that was meant would say
+		}
 		return configError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
 	root.AddCommand(a.run(), a.validate(), a.preview(), a.sandbox(), a.demo(), a.version())
@@ -96,9 +107,13 @@ func aCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	var names []string
+	for _, sub := range c.Commands() {
+		names = append(names, sub.Name())
+	}
 	hint := ""
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = ": did you mean " + near[0] + "?"
+	if near := config.Nearest(args[0], names); near != "" {
+		hint = ": did you mean " + near + "?"
 	}
 	return configError{fmt.Errorf("there is no command %q%s (see %s --help)", args[0], hint, c.CommandPath())}
 }

@@ -14,6 +14,9 @@ func TestAWrongCallExitsWithTwoAndSaysWhatIsRight(t *testing.T) {
 	}{
 		{[]string{"nonsense"}, `there is no command "nonsense" (see ampersink --help)`},
 		{[]string{"validat"}, "did you mean validate?"},
+		{[]string{"validat", "--config", "x"}, "did you mean validate?"},
+		{[]string{"ledger", "exprot", "--config", "x"}, `there is no command "exprot": did you mean export? (see ampersink ledger --help)`},
+		{[]string{"--config", "x"}, "unknown flag: --config (see ampersink --help)"},
 		{[]string{"run", "now"}, `takes no argument: "now"`},
 		{[]string{"run", "--confg", "x"}, "unknown flag: --confg"},
 		{[]string{"run", "--config", "/there/is/none.yaml"}, "/there/is/none.yaml"},

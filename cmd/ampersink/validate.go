@@ -17,8 +17,8 @@ func (a *app) validate() *cobra.Command {
 		Use:   "validate --config FILE",
 		Short: "Check a configuration without starting anything",
 		Long: "validate does what run does before it starts: it reads the file, expands its secrets, refuses what\n" +
-			"cannot run, and compiles the routes. With --connect it also asks the brokers, the topics, the group and\n" +
-			"the API; it joins no group and writes nothing.",
+			"cannot run, and compiles the routes. With --connect it also asks the brokers, the topics, the group, the\n" +
+			"schema registry and the API; it joins no group and writes nothing.",
 		Example: "  ampersink validate --config config.yaml\n  ampersink validate --config config.yaml --connect",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load(path)
@@ -41,7 +41,7 @@ func (a *app) validate() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "the configuration `FILE` (required)")
-	c.Flags().BoolVar(&connect, "connect", false, "also check brokers, topics, rights and the API key")
+	c.Flags().BoolVar(&connect, "connect", false, "also check brokers, topics, rights, the schema registry and the API key")
 	return c
 }
 

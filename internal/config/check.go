@@ -19,8 +19,9 @@ type checker struct {
 
 func (c *checker) all() {
 	c.kafka()
-	c.tls()
+	c.tls(c.cfg.Kafka.TLS, "kafka.tls")
 	c.sasl()
+	c.schemaRegistry()
 	c.ampersand()
 	c.retry()
 	c.flood()
@@ -54,16 +55,15 @@ func (c *checker) kafka() {
 	}
 }
 
-func (c *checker) tls() {
-	t := c.cfg.Kafka.TLS
+func (c *checker) tls(t *TLS, key string) {
 	if t == nil {
 		return
 	}
-	if (t.Cert == "") != (t.Key == "") && c.sound("kafka.tls.cert", "kafka.tls.key") {
-		c.at("kafka.tls", "cert and key go together: mutual TLS needs both")
+	if (t.Cert == "") != (t.Key == "") && c.sound(key+".cert", key+".key") {
+		c.at(key, "cert and key go together: mutual TLS needs both")
 	}
 	for _, file := range []struct{ key, path string }{
-		{"kafka.tls.ca", t.CA}, {"kafka.tls.cert", t.Cert}, {"kafka.tls.key", t.Key},
+		{key + ".ca", t.CA}, {key + ".cert", t.Cert}, {key + ".key", t.Key},
 	} {
 		if file.path == "" || c.readFile == nil {
 			continue

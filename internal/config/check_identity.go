@@ -63,6 +63,7 @@ func (c *checker) identity() {
 			}
 		}
 		c.upserts(r, at)
+		c.moves(r, at)
 	}
 	c.sharedSpaces()
 	c.parents()
@@ -88,6 +89,15 @@ func (c *checker) upserts(r *Route, at string) {
 			c.at(key, "each update of a row that has no id yet would create it once more: put ledger or {match: {CRM_FIELD: FIELD}} into id, or write %s",
 				one.instead)
 		}
+	}
+}
+
+// moves refuses a move to another group that could end between the two: the record is deleted
+// where it was, and an update that finds none in the new group is refused.
+func (c *checker) moves(r *Route, at string) {
+	key := at + ".on_group_change"
+	if r.ID.Has(IDLedger) && r.OnGroupChange == GroupChangeMove && r.OnUpdate == ActionUpdate && c.sound(key, at+".on_update") {
+		c.at(key, "a row that moves to another group is created there, and on_update is update, which creates none: write on_update: upsert too, or %s", GroupChangeDeadLetter)
 	}
 }
 

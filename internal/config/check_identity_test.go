@@ -47,6 +47,16 @@ func TestIdentityRefusesUpsertsThatFindNothing(t *testing.T) {
 		"put ledger or {match: {CRM_FIELD: FIELD}} into id, or write update")
 }
 
+func TestIdentityRefusesMovesThatDeleteAndDoNotCreate(t *testing.T) {
+	t.Parallel()
+	text := edit(t, "{field: crm_id}", "ledger")
+	problems(t, text+"    on_group_change: move\n", "c.yaml:14:22: routes[0].on_group_change: a row that moves to another group is created there, "+
+		"and on_update is update, which creates none: write on_update: upsert too, or dead_letter")
+	for _, sound := range []string{"    on_group_change: move\n    on_update: upsert\n", "    on_group_change: move\n    on_update: ignore\n", "    on_group_change: dead_letter\n"} {
+		problems(t, text+sound)
+	}
+}
+
 func TestIdentityRefusesLinksThatNobodyCanAnswer(t *testing.T) {
 	t.Parallel()
 	const route, key = "c.yaml:22:32: routes[1].fields.company.id_of.route: ", "c.yaml:22:48: routes[1].fields.company.id_of.key"
@@ -132,7 +142,7 @@ func TestIdentityLetsPossibleCombinationsRun(t *testing.T) {
 		"updates and deletes by a match":        edit(t, "{field: crm_id}", "{match: {email: email}}"),
 		"fields instead of a delete":            edit(t, "{field: crm_id}", "ledger") + "    on_delete: {status: {value: gone}}\n",
 		"an upsert by the id that the row has":  base + "    on_create: upsert\n    on_snapshot: upsert\n",
-		"a group from the row, also of deletes": edit(t, "{field: crm_id}", "ledger", "group: acme-inc", "group: {field: tenant}") + "    on_group_change: move\n",
+		"a group from the row, also of deletes": edit(t, "{field: crm_id}", "ledger", "group: acme-inc", "group: {field: tenant}") + "    on_group_change: move\n    on_update: upsert\n",
 		"plain rows that are all creates": edit(t, "{field: crm_id}", "ledger", "envelope: debezium", "envelope: plain", noFields,
 			"    fields: {email: email}\n    on_update: ignore\n"),
 		"plain rows that carry no id are no updates": edit(t, "{field: crm_id}", "ledger", "envelope: debezium", "envelope: plain", noFields,

@@ -58,7 +58,7 @@ func (c *checker) links(route int) (links []link) {
 
 func (c *checker) noRoute(l link, names []string) {
 	key, hint := l.key+".route", ""
-	if meant := nearest(l.of.Route, names); meant != "" {
+	if meant := Nearest(l.of.Route, names); meant != "" {
 		hint = "; did you mean " + c.shown(fmt.Sprintf("routes[%d].name", slices.Index(names, meant)), meant) + "?"
 	}
 	c.at(key, "found %s, expected the name of a route%s", c.shown(key, l.of.Route), hint)

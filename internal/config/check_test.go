@@ -15,6 +15,12 @@ const second = `  - name: leads
     fields: {email: email}
 `
 
+// registry is base with a schema registry.
+func registry(t *testing.T, section string) string {
+	t.Helper()
+	return edit(t, "group: crm-sync", "group: crm-sync\n  schema_registry: "+section)
+}
+
 func TestCheckRefusesImpossibleCombinations(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, want string }{
@@ -57,6 +63,33 @@ func TestCheckRefusesImpossibleCombinations(t *testing.T) {
 			"7:15: ampersand.search_url: expected the address of the API, such as https://write.withampersand.com/v1"},
 		{"a readable key at the operations", edit(t, "project: acme", "project: acme\n  api_url: http://api.example.com/v1"),
 			"7:12: ampersand.api_url: http:// to another machine sends the API key readable: use https://, or say allow_http: true"},
+		{"Avro without a registry", edit(t, "envelope: debezium", "envelope: debezium\n    format: avro"),
+			"11:13: routes[0].format: avro is read with the schemas of a registry: add kafka.schema_registry: {url: ADDRESS}"},
+		{"keys of Protobuf without a registry", edit(t, "envelope: debezium", "envelope: debezium\n    format: {key: protobuf}"),
+			"11:13: routes[0].format: protobuf is read with the schemas of a registry: add kafka.schema_registry: {url: ADDRESS}"},
+		{"a registry without an address", registry(t, "{user: u, password: p}"),
+			"4:20: kafka.schema_registry.url: missing, and required: its address."},
+		{"a registry's address that is none", registry(t, "{url: registry:8081}"),
+			"4:26: kafka.schema_registry.url: expected the address of the registry, such as https://registry.example.com:8081"},
+		{"a login in the registry's address", registry(t, "{url: 'https://u:pa55@registry'}"),
+			"4:26: kafka.schema_registry.url: credentials do not belong into the address: they are user and password"},
+		{"a query in the registry's address", registry(t, "{url: 'https://registry?a=b'}"),
+			"4:26: kafka.schema_registry.url: expected an address without ? and #"},
+		{"a user without a password", registry(t, "{url: 'https://registry', user: u}"),
+			"4:20: kafka.schema_registry: user and password go together"},
+		{"a password without a user", registry(t, "{url: 'https://registry', password: p}"),
+			"4:20: kafka.schema_registry: user and password go together"},
+		{"a user with a colon", registry(t, "{url: 'https://registry', user: 'a:b', password: p}"),
+			"4:52: kafka.schema_registry.user: contains a colon, which the name of a user cannot have here"},
+		{"a registry's password with a line break", registry(t, `{url: 'https://registry', user: u, password: "p\nq"}`),
+			"4:65: kafka.schema_registry.password: contains a line break or another control character, which no login can carry"},
+		{"a registry's password that is readable", registry(t, "{url: 'http://registry:8081', user: u, password: p}"),
+			"4:26: kafka.schema_registry.url: http:// to another machine sends the password readable: use https://, or say allow_http: true"},
+		{"TLS for a registry without it", registry(t, "{url: 'http://registry:8081', tls: {}}"),
+			"4:55: kafka.schema_registry.tls: is for an https:// url, and kafka.schema_registry.url is http://"},
+		{"a registry's certificate without its key", registry(t, "{url: 'https://registry', tls: {cert: a.pem}}"),
+			"4:51: kafka.schema_registry.tls: cert and key go together: mutual TLS needs both\n" +
+				"c.yaml:4:58: kafka.schema_registry.tls.cert: the file cannot be read: open a.pem: file does not exist"},
 		{"two routes of one name", base + strings.Replace(second, "leads", "contacts", 1),
 			`14:11: routes[1].name: "contacts" is also the name of routes[0]`},
 		{"batches that differ for one destination", base + second + "    batch: {size: 50}\n",
@@ -93,10 +126,14 @@ func TestCheckLetsPossibleCombinationsRun(t *testing.T) {
 		"a password over TLS": edit(t, "group: crm-sync", "group: crm-sync\n  tls: {}\n  sasl: {mechanism: plain, user: u, password: p}"),
 		"a readable password that is accepted": edit(t, "group: crm-sync",
 			"group: crm-sync\n  sasl: {mechanism: plain, user: u, password: p, allow_plaintext: true}"),
-		"http to this machine":      edit(t, "project: acme", "project: acme\n  url: http://localhost:8090/v1\n  search_url: http://localhost:8090/v1\n  api_url: http://[::1]:8090"),
-		"http that is accepted":     edit(t, "project: acme", "project: acme\n  url: http://sandbox:8090/v1\n  allow_http: true"),
-		"skip what a pattern takes": edit(t, "[shop.contacts]", "{regex: 'shop\\..*'}") + "skip: [{name: odd, topics: [shop.odd]}]\n",
-		"no admin listener":         base + "admin: {listen: ''}\n",
+		"http to this machine":                       edit(t, "project: acme", "project: acme\n  url: http://localhost:8090/v1\n  search_url: http://localhost:8090/v1\n  api_url: http://[::1]:8090"),
+		"http that is accepted":                      edit(t, "project: acme", "project: acme\n  url: http://sandbox:8090/v1\n  allow_http: true"),
+		"skip what a pattern takes":                  edit(t, "[shop.contacts]", "{regex: 'shop\\..*'}") + "skip: [{name: odd, topics: [shop.odd]}]\n",
+		"no admin listener":                          base + "admin: {listen: ''}\n",
+		"Avro with a registry":                       edit(t, "group: crm-sync", "group: crm-sync\n  schema_registry: {url: http://registry:8081}", "envelope: debezium", "envelope: debezium\n    format: avro"),
+		"a registry nobody needs":                    registry(t, "{url: 'https://registry/', user: u, password: p, tls: {}}"),
+		"a registry on this machine":                 registry(t, "{url: 'http://127.0.0.1:8081', user: u, password: p}"),
+		"a registry's password that may be readable": registry(t, "{url: 'http://registry', user: u, password: p, allow_http: true}"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,10 @@
 // It is a leaf: every stage takes the part that concerns it.
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is the whole file.
 type Config struct {
@@ -38,6 +41,8 @@ type Kafka struct {
 	Balancer Balancer `yaml:"balancer"`
 	TLS      *TLS     `yaml:"tls"`
 	SASL     *SASL    `yaml:"sasl"`
+	// SchemaRegistry is nil when the file has no such key.
+	SchemaRegistry *SchemaRegistry `yaml:"schema_registry"`
 }
 
 // TLS is nil when the file has no such key: plain text. An empty section is TLS
@@ -57,6 +62,19 @@ type SASL struct {
 	// AllowPlaintext accepts that mechanism plain sends the password readable,
 	// without TLS.
 	AllowPlaintext bool `yaml:"allow_plaintext"`
+}
+
+// SchemaRegistry is where the schemas of keys and values are.
+type SchemaRegistry struct {
+	URL      string `yaml:"url"` // without a slash at its end
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	// AllowHTTP accepts that the password travels readable, to a host that is not
+	// this machine.
+	AllowHTTP bool `yaml:"allow_http"`
+	// Timeout bounds one request, its answer included.
+	Timeout time.Duration `yaml:"timeout"`
+	TLS     *TLS          `yaml:"tls"`
 }
 
 // Ampersand is the API and the project that the key belongs to.
@@ -81,7 +99,7 @@ type Ampersand struct {
 type Route struct {
 	Name      string    `yaml:"name"`
 	Topics    Topics    `yaml:"topics"`
-	Format    Format    `yaml:"format"`
+	Format    Formats   `yaml:"format"`
 	Envelope  Envelope  `yaml:"envelope"`
 	Unwrap    Unwrap    `yaml:"unwrap"`
 	Operation Operation `yaml:"operation"` // plain only
@@ -121,6 +139,25 @@ type Route struct {
 	Nulls       Nulls  `yaml:"nulls"`
 	Mode        Mode   `yaml:"mode"`
 	Batch       Batch  `yaml:"batch"`
+}
+
+// Formats says how keys and values are encoded. The file may say one word for both.
+type Formats struct {
+	Key   Format `yaml:"key"`
+	Value Format `yaml:"value"`
+}
+
+// NeedRegistry reports whether what is encoded so can only be read with the
+// schemas of a registry.
+func (f Formats) NeedRegistry() bool { return f.Key != FormatJSON || f.Value != FormatJSON }
+
+// Registry returns the schema registry that the routes need, and whether they need one.
+func (c *Config) Registry() (SchemaRegistry, bool) {
+	needs := func(r Route) bool { return r.Format.NeedRegistry() }
+	if c.Kafka.SchemaRegistry == nil || !slices.ContainsFunc(c.Routes, needs) {
+		return SchemaRegistry{}, false
+	}
+	return *c.Kafka.SchemaRegistry, true
 }
 
 // Topics is a list of names or one regular expression, never both.

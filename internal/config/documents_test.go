@@ -1,8 +1,10 @@
 package config
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,41 @@ func TestReadmesFirstConfigurationRunsAndHasTwentyLinesAtMost(t *testing.T) {
 	}
 }
 
+func TestTheConfigurationOfTheIdentityPageRuns(t *testing.T) {
+	t.Parallel()
+	blocks := yamlBlocks(document(t, "docs/identity.md"))
+	if len(blocks) != 1 {
+		t.Fatalf("the page shows %d configurations", len(blocks))
+	}
+	if _, err := Parse("docs/identity.md", []byte(blocks[0]), exampleEnv, noFiles); err != nil {
+		t.Error(err)
+	}
+}
+
+// A promise whose test was renamed or removed is none.
+func TestEveryTestThatThePagesNameIsThere(t *testing.T) {
+	t.Parallel()
+	there := make(map[string]bool)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`).FindAllSubmatch(text, -1) {
+			there[string(found[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`).FindAllString(document(t, "docs/guarantees.md"), -1) {
+		if !there[name] {
+			t.Errorf("docs/guarantees.md names %s, and there is no such test", name)
+		}
+	}
+}
+
 func TestConfigurationsInTheRepositoryRun(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"deploy/ampersink.yaml", "deploy/kubernetes/config.yaml"} {
@@ -74,7 +111,7 @@ func deployed(t *testing.T, file string) *Config {
 // after that: else it is killed in the middle of what it promised to finish.
 func TestWhoeverStopsItWaitsForItsDrain(t *testing.T) {
 	t.Parallel()
-	const goodbye = 5 * time.Second
+	const goodbye = 10 * time.Second
 	var compose struct {
 		Services map[string]struct {
 			Grace string `yaml:"stop_grace_period"`

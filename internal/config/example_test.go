@@ -101,7 +101,7 @@ func TestReferenceExampleShowsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What has no default is there to show its form.
-	on.Kafka.InstanceID, on.Kafka.TLS, on.Kafka.SASL = "", nil, nil
+	on.Kafka.InstanceID, on.Kafka.TLS, on.Kafka.SASL, on.Kafka.SchemaRegistry = "", nil, nil, nil
 	on.Routes[0].Key, on.Routes[0].Associations, on.Routes[0].When = nil, Associations{}, ""
 	for _, c := range []*Config{plain, on} {
 		for i := range c.Routes {
@@ -113,7 +113,7 @@ func TestReferenceExampleShowsTheDefaults(t *testing.T) {
 	if !reflect.DeepEqual(plain, on) {
 		t.Errorf("switched on, the example is\n%s\nand not\n%s", on.Redacted(), plain.Redacted())
 	}
-	for _, path := range []string{"kafka.instance_id", "kafka.tls", "kafka.sasl", "routes[].key", "routes[].associations", "routes[].when"} {
+	for _, path := range []string{"kafka.instance_id", "kafka.tls", "kafka.sasl", "kafka.schema_registry", "routes[].key", "routes[].associations", "routes[].when"} {
 		if row := ref.row(path); row.fallback != "" || row.form == "" {
 			t.Errorf("%s has a default and was taken out of the comparison", path)
 		}

@@ -58,7 +58,7 @@ func TestNearestKnowsSlipsAndNotOtherWords(t *testing.T) {
 		"broker": "brokers", "gruop": "group", "GROUP": "group", "sessionTimeout": "session_timeout", "session-timeout": "session_timeout",
 		"onCreate": "on_create", "on_crate": "on_create", "kye": "key", "whatever": "", "xy": "", "": "", "bootstrap": "",
 	} {
-		if got := nearest(word, words); got != want {
+		if got := Nearest(word, words); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)
 		}
 	}

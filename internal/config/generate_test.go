@@ -174,6 +174,8 @@ const pageRules = `
 - ` + "`batch.in_flight` is not above `limits.requests`, `batch.bytes` not above `limits.memory`" + `.
 - ` + "`flood.keys` is not above `flood.window`" + `, unless the guard is off.
 - ` + "`retry.initial` is not above `retry.max`, and that not above `retry.patience`" + `.
+- A ` + "`format` other than `json` needs `kafka.schema_registry`" + `, whose user and password go together and travel over https, unless the
+  host is this machine or the configuration says that they may be readable.
 - ` + "`kafka.tls.cert` and `kafka.tls.key`" + ` go together; SASL ` + "`plain`" + ` needs TLS, and the API's address https, unless the host is
   this machine or the configuration says that it may be readable.
 `
@@ -211,8 +213,11 @@ func writeRow(b *strings.Builder, row *row, short string) {
 	kind := string(row.form)
 	if len(row.words) > 0 {
 		kind = "`" + strings.Join(row.words, "`, `") + "`"
-		if row.form == formOnDelete {
+		switch row.form {
+		case formOnDelete:
 			kind += ", or fields to set instead"
+		case formFormats:
+			kind += ", or {key, value}"
 		}
 	}
 	if row.span != "" {

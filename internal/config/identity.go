@@ -119,7 +119,7 @@ func (d *decoder) idWord(n *yaml.Node, w where) IDWay {
 	}
 	hint := ""
 	switch {
-	case nearest(text, []string{string(IDLedger)}) != "":
+	case Nearest(text, []string{string(IDLedger)}) != "":
 		hint = `did you mean "ledger"?`
 	case n.ShortTag() == "!!str":
 		hint = "for the field of that name write {field: " + printable(n.Value) + "}"

@@ -60,7 +60,7 @@ func (d *decoder) unknown(key *yaml.Node, w where, known []string) {
 	name := printable(key.Value)
 	child := w.child(name).key
 	before, _, joined := strings.Cut(key.Value, ":")
-	switch meant, home := nearest(key.Value, known), d.ref.home(key.Value); {
+	switch meant, home := Nearest(key.Value, known), d.ref.home(key.Value); {
 	case joined && slices.Contains(known, before):
 		d.add(key, w.child(before).key, "unknown key; a space is missing behind its colon")
 	case meant != "":

@@ -152,6 +152,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, w where) {
 		if text, ok := d.text(n, w); ok {
 			*target = NewSecret(text)
 		}
+	case *Formats:
+		d.formats(n, target, w)
 	case *Topics:
 		d.topics(n, target, w)
 	case *Group:

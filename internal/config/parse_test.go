@@ -85,7 +85,7 @@ func TestParseFillsInEveryDefault(t *testing.T) {
 			APIKey: NewSecret("literal-key"), Project: "acme", Timeout: time.Minute,
 		},
 		Routes: []Route{{
-			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: FormatJSON, Envelope: EnvelopeDebezium, Unwrap: UnwrapNone,
+			Name: "contacts", Topics: Topics{Names: []string{"shop.contacts"}}, Format: Formats{FormatJSON, FormatJSON}, Envelope: EnvelopeDebezium, Unwrap: UnwrapNone,
 			To:       To{Integration: "hubspot", Object: "contacts", Group: Group{Value: "acme-inc"}},
 			ID:       ID{Ways: []IDWay{IDField}, Field: "crm_id"},
 			Search:   Search{IndexLag: time.Minute, OnSeveral: SeveralDeadLetter},

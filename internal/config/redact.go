@@ -66,6 +66,11 @@ func (w *writer) value(v reflect.Value, path string) *yaml.Node {
 		return bareNode("!!str", value.String())
 	case Secret:
 		return optional(value.String())
+	case Formats:
+		if value.Key == value.Value {
+			return textNode(string(value.Value))
+		}
+		return pairs("key", string(value.Key), "value", string(value.Value))
 	case Topics:
 		if value.Regex != "" {
 			return pairs("regex", value.Regex)

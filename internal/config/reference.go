@@ -44,6 +44,7 @@ const (
 	formBytes    form = "size"
 	formBool     form = "true or false"
 
+	formFormats      form = "word, or {key, value}"
 	formTopics       form = "list of topic names, or {regex}"
 	formGroup        form = "text, {field} or {header}"
 	formOperation    form = "{field}, {header} or {value}"
@@ -110,6 +111,8 @@ func (k *row) expects() string {
 	switch {
 	case k.form == formOnDelete:
 		return list(k.words) + ", or the fields to set instead"
+	case k.form == formFormats:
+		return list(k.words) + ", or {key: FORMAT, value: FORMAT}"
 	case len(k.words) > 0:
 		return list(k.words)
 	case k.form == formDuration:

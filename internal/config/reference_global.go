@@ -4,7 +4,7 @@ import "slices"
 
 // globalRows is every key outside routes, in the order of the reference page.
 func globalRows() []row {
-	return slices.Concat(kafkaRows(), securityRows(), ampersandRows(), settlingRows(), ledgerRows(), failureRows(), runningRows())
+	return slices.Concat(kafkaRows(), securityRows(), registryRows(), ampersandRows(), settlingRows(), ledgerRows(), failureRows(), runningRows())
 }
 
 func kafkaRows() []row {
@@ -62,6 +62,36 @@ func securityRows() []row {
 		{path: "kafka.sasl.allow_plaintext", form: formBool, fallback: "false",
 			what: "Accepts mechanism plain without TLS.",
 			why:  "The password is readable on the way then, which is a mistake more often than a wish."},
+	}
+}
+
+// registryRows is where the schemas are.
+func registryRows() []row {
+	return []row{
+		{path: "kafka.schema_registry", form: formSection,
+			what: "The schema registry, for routes whose format is not json; any that speaks Confluent's API (Apicurio: the address ends in /apis/ccompat/v7)."},
+		{path: "kafka.schema_registry.url", form: formText, required: true,
+			what: "Its address."},
+		{path: "kafka.schema_registry.user", form: formText,
+			what: "The user, or the API key of Confluent Cloud; goes with password."},
+		{path: "kafka.schema_registry.password", form: formSecret,
+			what: "The password; better from ${NAME} or ${file:PATH} than written here."},
+		{path: "kafka.schema_registry.allow_http", form: formBool, fallback: "false",
+			what: "Accepts a password for a url without TLS to a host that is not this machine.",
+			why:  "The password is readable on the way then."},
+		{path: "kafka.schema_registry.timeout", form: formDuration, fallback: "5s", span: "[100ms,1m]",
+			what: "How long a request may take, its answer included.",
+			why:  "A registry answers from its memory; what takes longer is asked again, and only the partitions that need the schema wait."},
+		{path: "kafka.schema_registry.tls", form: formSection,
+			what: "TLS to an https:// url in another way than with the system's authorities."},
+		{path: "kafka.schema_registry.tls.ca", form: formFile,
+			what: "The authorities to trust instead of the system's, in PEM form."},
+		{path: "kafka.schema_registry.tls.cert", form: formFile,
+			what: "The client's certificate in PEM form, for mutual TLS; goes with key."},
+		{path: "kafka.schema_registry.tls.key", form: formFile,
+			what: "The private key of cert in PEM form."},
+		{path: "kafka.schema_registry.tls.server_name", form: formText, derived: "the host of the url",
+			what: "The name that the registry's certificate must carry."},
 	}
 }
 

@@ -52,6 +52,7 @@ var forms = map[reflect.Type][]form{
 	reflect.TypeFor[time.Duration](): {formDuration},
 	reflect.TypeFor[Bytes]():         {formBytes},
 	reflect.TypeFor[Secret]():        {formSecret},
+	reflect.TypeFor[Formats]():       {formFormats},
 	reflect.TypeFor[Topics]():        {formTopics},
 	reflect.TypeFor[Group]():         {formGroup},
 	reflect.TypeFor[Operation]():     {formOperation},

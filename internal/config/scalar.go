@@ -83,7 +83,7 @@ func (d *decoder) unknownWord(n *yaml.Node, text string, w where) {
 		}
 	}
 	hint := ""
-	if meant := nearest(text, row.words); meant != "" {
+	if meant := Nearest(text, row.words); meant != "" {
 		hint = fmt.Sprintf("did you mean %q?", meant)
 	}
 	d.wrong(n, w, hint)

@@ -14,20 +14,24 @@ import (
 
 // marks are the secrets of these tests.
 const (
-	keyMark, passwordMark, headerMark = "KEY-7f3a91c2", "PASSWORD-99e1d0", "HEADER-51bb7e"
+	keyMark, passwordMark, registryMark, headerMark = "KEY-7f3a91c2", "PASSWORD-99e1d0", "REGISTRY-c0ffee", "HEADER-51bb7e"
 )
 
 // secrets has every kind of secret, each from somewhere else.
 var secretText = strings.NewReplacer(
 	"literal-key", "${KEY}",
-	"group: crm-sync", "group: crm-sync\n  tls: {}\n  sasl: {mechanism: plain, user: u, password: '${file:/run/secrets/password}'}",
+	"group: crm-sync", "group: crm-sync\n  tls: {}\n  sasl: {mechanism: plain, user: u, password: '${file:/run/secrets/password}'}"+
+		"\n  schema_registry: {url: 'https://registry', user: u, password: '${file:/run/secrets/registry}'}",
 ).Replace(base) + "    headers: [{key: Authorization, value: " + headerMark + "}]\n"
 
 func secretEnv(name string) (string, bool) { return keyMark, name == "KEY" }
 
 func secretFile(path string) ([]byte, error) {
-	if path == "/run/secrets/password" {
+	switch path {
+	case "/run/secrets/password":
 		return []byte(passwordMark + "\n"), nil
+	case "/run/secrets/registry":
+		return []byte(registryMark + "\n"), nil
 	}
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 }
@@ -53,7 +57,8 @@ func TestSecretsAreNotShownByWhatPrintsAConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Ampersand.APIKey.Reveal() != keyMark || c.Kafka.SASL.Password.Reveal() != passwordMark || c.Routes[0].Headers[0].Value != headerMark {
+	if c.Ampersand.APIKey.Reveal() != keyMark || c.Kafka.SASL.Password.Reveal() != passwordMark ||
+		c.Kafka.SchemaRegistry.Password.Reveal() != registryMark || c.Routes[0].Headers[0].Value != headerMark {
 		t.Fatal("the secrets did not arrive, so hiding them would prove nothing")
 	}
 	// fmt calls no methods of what is not exported.
@@ -86,7 +91,7 @@ func TestSecretsAreNotShownByWhatPrintsAConfiguration(t *testing.T) {
 		if text == "" {
 			t.Errorf("%s printed nothing", how)
 		}
-		if mark := shows(text, keyMark, passwordMark, fmt.Sprintf("%x", keyMark), fmt.Sprintf("%X", keyMark), fmt.Sprintf("%x", passwordMark)); mark != "" {
+		if mark := shows(text, keyMark, passwordMark, registryMark, fmt.Sprintf("%x", keyMark), fmt.Sprintf("%X", keyMark), fmt.Sprintf("%x", passwordMark)); mark != "" {
 			t.Errorf("%s shows %s: %s", how, mark, text)
 		}
 	}
@@ -104,7 +109,7 @@ func TestSecretsAreNotShownByAPanicThatCarriesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if text := fmt.Sprint(recover()) + string(debug.Stack()); shows(text, keyMark, passwordMark) != "" {
+		if text := fmt.Sprint(recover()) + string(debug.Stack()); shows(text, keyMark, passwordMark, registryMark) != "" {
 			t.Errorf("shown: %s", text)
 		}
 	}()
@@ -139,6 +144,10 @@ func TestSecretsAreNotShownByProblemsOfWhatReferencesStandFor(t *testing.T) {
 		{"group: crm-sync", "group: crm-sync\n  start: ${KEY}"},
 		{"group: crm-sync", "group: crm-sync\n  tls: {ca: '${KEY}'}"},
 		{"project: acme", "project: acme\n  url: ${KEY}"},
+		{"group: crm-sync", "group: crm-sync\n  schema_registry: {url: '${KEY}'}"},
+		{"group: crm-sync", "group: crm-sync\n  schema_registry: {url: 'https://u:" + keyMark + "@registry'}"},
+		{"group: crm-sync", "group: crm-sync\n  schema_registry: {url: 'https://registry', user: 'u:${KEY}', password: p}"},
+		{"group: crm-sync", "group: crm-sync\n  schema_registry: {url: 'http://registry', user: u, password: '${KEY}'}"},
 		{"project: acme", "project: acme\n  url: 'https://u:${KEY}@api.example.com/v1'"},
 		{"project: acme", "project: acme\n  url: 'https://u:" + keyMark + "@api.example.com/v1'"},
 		{"[localhost:9092]", "['u:" + keyMark + "@localhost']"},
@@ -180,7 +189,7 @@ func TestSecretFieldsAreOfTheTypeThatHides(t *testing.T) {
 			found++
 		}
 	}
-	if found != 2 {
+	if found != 3 {
 		t.Errorf("%d secrets", found)
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// nearest returns the candidate that a word was probably meant to be, or "".
+// Nearest returns the candidate that a word was probably meant to be, or "".
 // Every third letter may be wrong: more than that is another word.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", max(utf8.RuneCountInString(word)/3, 1)+1
 	for _, c := range candidates {
 		if d := distance(plainSpelling(word), plainSpelling(c)); d < bestDistance && d < utf8.RuneCountInString(c) {

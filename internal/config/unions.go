@@ -28,6 +28,17 @@ func (d *decoder) topics(n *yaml.Node, t *Topics, w where) {
 	}
 }
 
+// formats reads a word for both, or {key, value}.
+func (d *decoder) formats(n *yaml.Node, f *Formats, w where) {
+	if n.Kind == yaml.MappingNode {
+		d.section(n, reflect.ValueOf(f).Elem(), w)
+		return
+	}
+	if text, ok := d.text(n, w); ok {
+		f.Key, f.Value = Format(text), Format(text)
+	}
+}
+
 // group reads a fixed groupRef, {field} or {header}.
 func (d *decoder) group(n *yaml.Node, g *Group, w where) {
 	if n.Kind != yaml.MappingNode {

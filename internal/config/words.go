@@ -10,7 +10,7 @@ type (
 	Balancer string
 	// Mechanism is the SASL mechanism.
 	Mechanism string
-	// Format is how keys and values are encoded.
+	// Format is how a key or a value is encoded.
 	Format string
 	// Envelope is the dialect of the change events.
 	Envelope string
@@ -77,7 +77,10 @@ const (
 	SASLScramSHA256 Mechanism = "scram-sha-256"
 	SASLScramSHA512 Mechanism = "scram-sha-512"
 
-	FormatJSON Format = "json"
+	FormatJSON       Format = "json"
+	FormatAvro       Format = "avro"
+	FormatProtobuf   Format = "protobuf"
+	FormatJSONSchema Format = "json_schema"
 
 	EnvelopePlain        Envelope = "plain"
 	EnvelopeDebezium     Envelope = "debezium"
@@ -208,6 +211,11 @@ func Types() []Type {
 // AllAs returns every As.
 func AllAs() []As {
 	return []As{AsDate, AsDatetime, AsTime, AsEpochMS, AsNumber, AsBoolean, AsString, AsList, AsJSON}
+}
+
+// AllFormats returns every Format.
+func AllFormats() []Format {
+	return []Format{FormatJSON, FormatAvro, FormatProtobuf, FormatJSONSchema}
 }
 
 // texts returns words as plain texts.

@@ -1,221 +1,241 @@
 package demo
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
-
-	"github.com/ampersink/ampersink/internal/model"
 )
-
-// The tables of the demo's shop. Each is a topic and a CRM object.
-const (
-	customers = "shop.public.customers"
-	companies = "shop.public.companies"
-	deals     = "shop.public.deals"
-	heartbeat = "__debezium-heartbeat.shop"
-)
-
-// tables are the topics that have routes.
-var tables = []string{customers, companies, deals}
-
-// tenants are the shop's customers' CRM accounts: the group comes from a column.
-var tenants = []string{"acme", "globex", "initech", "umbrella"}
-
-// seeded is a CRM record that is there before the stream begins, and the row
-// that it belongs to.
-type seeded struct {
-	Topic  string
-	Tenant string
-	Row    row
-}
-
-type row map[string]any
 
 // generator makes a believable stream of Debezium events from a seed.
 type generator struct {
-	random  *rand.Rand
-	clock   time.Time
-	lsn     int64
-	nextID  int
-	known   map[string][]seeded // by topic: rows whose CRM id the row carries
-	records []model.Record
-	truth   truth
+	stream
+	random *rand.Rand
+	clock  time.Time
+	lsn    int64
+	nextID int
+	alive  map[string][]*entry // by table
+	gone   map[string][]*entry
 }
 
-// truth is what the source holds when the stream has ended, by topic and row id.
-type truth struct {
-	rows map[string]map[int]row // without the deleted ones
-	// tainted are the rows of which an event cannot reach the CRM: the CRM refuses
-	// it, or it was broken.
-	tainted map[string]map[int]bool
-}
+// The rules that skip events: the first two behind the name of a route.
+const (
+	onUnknownDelete = ".on_unknown_delete"
+	onTombstone     = ".on_tombstone"
+	heartbeats      = "skip.heartbeats"
+)
 
-func newTruth() truth {
-	t := truth{rows: make(map[string]map[int]row), tainted: make(map[string]map[int]bool)}
-	for _, topic := range tables {
-		t.rows[topic], t.tainted[topic] = make(map[int]row), make(map[int]bool)
-	}
-	return t
-}
+// The codes of what cannot reach the CRM.
+const (
+	badJSON = "bad_json"
+	noKey   = "no_key"
+	// What the sandbox says in the CRM's name.
+	badEmail = "INVALID_EMAIL"
+	noName   = "VALIDATION_ERROR"
+	// What is found twice.
+	several = "several_matches"
+)
 
-func (t *truth) taint(topic string, r row) { t.tainted[topic][idOf(r)] = true }
-
-func idOf(r row) int {
-	id, _ := r["id"].(int)
-	return id
-}
-
-// generate returns events records for rows that are in the CRM already and for
-// new ones, among them what a CRM refuses and what a broken producer writes.
-func generate(events int, seed uint64, known []seeded, start time.Time) ([]model.Record, truth) {
+// generate returns at least so many events: a snapshot of the three tables, and what happens in
+// them after it.
+func generate(events int, seed uint64, start time.Time) *stream {
 	g := &generator{
-		random: rand.New(rand.NewPCG(seed, 1)), clock: start, lsn: 26_000_000, nextID: 100_000,
-		known: make(map[string][]seeded), truth: newTruth(),
+		random: rand.New(rand.NewPCG(seed, 1)), clock: start, lsn: 26_000_000, nextID: 1000,
+		alive: make(map[string][]*entry), gone: make(map[string][]*entry),
 	}
-	for _, s := range known {
-		g.known[s.Topic] = append(g.known[s.Topic], s)
-		g.truth.rows[s.Topic][idOf(s.Row)] = clone(s.Row)
+	g.snapshot(events / snapshotShare)
+	for range events / ownShare {
+		g.before = append(g.before, existing{table: customers, tenant: pick(g.random, tenants), own: true,
+			fields: map[string]any{"email": fmt.Sprintf("nobody.%d@example.org", len(g.before)), "firstname": pick(g.random, firstNames)}})
 	}
 	for len(g.records) < events {
 		g.step()
 	}
-	return g.records, g.truth
+	return &g.stream
+}
+
+const (
+	// snapshotShare: one event of so many is a row that is there when the stream begins.
+	snapshotShare = 6
+	// ownShare: for so many events the CRM has one contact that is no row of the shop.
+	ownShare = 150
+	// ambiguousRows are customers that the CRM has twice.
+	ambiguousRows = 3
+)
+
+// snapshot appends the rows that are there: those first that others name.
+func (g *generator) snapshot(n int) {
+	for _, part := range []struct {
+		table string
+		rows  int
+	}{{companies, n / 4}, {customers, n / 2}, {deals, n / 4}} {
+		for range part.rows {
+			e := g.newEntry(part.table)
+			if part.table != deals && g.random.IntN(5) < 2 {
+				g.isInTheCRM(e, false)
+			}
+			g.happens(e, "r", e.now, "")
+		}
+	}
+	for range ambiguousRows {
+		e := g.newEntry(customers)
+		e.ambiguous = true
+		g.isInTheCRM(e, true)
+		g.isInTheCRM(e, true)
+		g.happens(e, "r", e.now, several)
+	}
+}
+
+// isInTheCRM makes the CRM have a record of the row, without the shop's knowing.
+func (g *generator) isInTheCRM(e *entry, own bool) {
+	fields := map[string]any{"domain": e.now["domain"], "name": "entered by hand"}
+	if e.table == customers {
+		fields = map[string]any{"email": e.now["email"], "lastname": "entered by hand", "lifecyclestage": "customer"}
+	}
+	g.before = append(g.before, existing{table: e.table, tenant: e.now.text("tenant"), fields: fields, own: own})
 }
 
 // step appends the event or events of one thing that happens in the shop.
 func (g *generator) step() {
 	g.clock = g.clock.Add(time.Duration(g.random.IntN(40)) * time.Millisecond)
-	topic := []string{customers, customers, customers, companies, deals}[g.random.IntN(5)]
+	table := pick(g.random, []string{customers, customers, customers, companies, deals})
 	switch p := g.random.IntN(1000); {
-	case p < 330:
-		g.create(topic, nil)
-	case p < 900:
-		g.update(topic)
-	case p < 950:
-		g.remove(topic)
-	case p < 962: // the CRM refuses these
-		g.truth.taint(customers, g.create(customers, row{"email": "not an address"}))
-	case p < 970:
-		g.truth.taint(deals, g.create(deals, row{"name": nil}))
-	case p < 976: // a row that was never in the CRM
-		r := g.newRow(customers)
-		r["crm_id"] = nil
-		g.event(customers, "u", r, r)
-		g.truth.taint(customers, r)
-	case p < 982: // a producer that was cut off
-		g.record(customers, `{"id":1}`, `{"op":"c","after":{"id":1,"email":"x@`)
-	case p < 986: // a table without a key
-		r := g.newRow(companies)
-		g.truth.taint(companies, r)
-		delete(r, "id")
-		g.emit(companies, "null", "c", nil, r)
+	case p < 250:
+		g.insert(table)
+	case p < 310:
+		g.remove(table)
+	case p < 322:
+		g.moves()
+	case p < 332: // the CRM refuses these
+		e := g.newEntry(customers)
+		e.now["email"] = noAddress(e.now)
+		g.happens(e, "c", e.now, badEmail)
+	case p < 338:
+		g.update(customers, badEmail)
+	case p < 344:
+		e := g.newEntry(deals)
+		e.now["name"] = nil
+		g.happens(e, "c", e.now, noName)
+	case p < 348:
+		g.update(deals, noName)
+	case p < 358: // a producer that was cut off
+		g.update(table, badJSON)
+	case p < 362: // a table without a key
+		e := g.newEntry(companies)
+		delete(e.now, "id")
+		g.forget(e)
+		g.happens(e, "c", e.now, noKey)
+	case p < 374:
+		g.record(heartbeat, `{"serverName":"shop"}`, fmt.Sprintf(`{"ts_ms":%d}`, g.clock.UnixMilli()), fate{skipped, heartbeats})
 	default:
-		g.record(heartbeat, `{"serverName":"shop"}`, fmt.Sprintf(`{"ts_ms":%d}`, g.clock.UnixMilli()))
+		g.update(table, "")
 	}
 }
 
-func (g *generator) create(topic string, change row) row {
-	r := g.newRow(topic)
-	maps.Copy(r, change)
-	g.event(topic, "c", nil, r)
-	return r
-}
-
-func (g *generator) update(topic string) {
-	rows := g.known[topic]
-	if len(rows) == 0 {
+// insert makes a new row, or one that was deleted and is there again.
+func (g *generator) insert(table string) {
+	if gone := g.gone[table]; len(gone) > 0 && g.random.IntN(4) == 0 {
+		i := g.random.IntN(len(gone))
+		e := gone[i]
+		g.gone[table] = slices.Delete(gone, i, i+1)
+		g.alive[table] = append(g.alive[table], e)
+		again := clone(e.was)
+		g.changeSome(table, again)
+		g.mend(table, again)
+		g.happens(e, "c", again, "")
 		return
 	}
-	s := &rows[g.random.IntN(len(rows))]
-	before := clone(s.Row)
-	for k, v := range g.newRow(topic) {
-		if k != "id" && k != "crm_id" && k != "tenant" && k != "email" && g.random.IntN(2) == 0 {
-			s.Row[k] = v
+	e := g.newEntry(table)
+	if table == customers && g.random.IntN(10) == 0 {
+		g.isInTheCRM(e, false)
+	}
+	g.happens(e, "c", e.now, "")
+}
+
+// one picks a row that is there: mostly one of those that came lately, so that creates have
+// updates behind them. It returns nil where there is none.
+func (g *generator) one(table string) *entry {
+	rows := g.alive[table]
+	if len(rows) == 0 {
+		return nil
+	}
+	return rows[len(rows)-1-min(g.random.IntN(len(rows)), g.random.IntN(len(rows)))]
+}
+
+// update changes some of a row; code says why the event does not reach the CRM, if so.
+func (g *generator) update(table, code string) {
+	e := g.one(table)
+	if e == nil || e.ambiguous && code != "" {
+		return
+	}
+	if e.ambiguous {
+		code = several
+	}
+	after := clone(e.now)
+	g.changeSome(table, after)
+	if !e.ambiguous {
+		g.mend(table, after)
+	}
+	switch code {
+	case badEmail:
+		after["email"] = noAddress(after)
+	case noName:
+		after["name"] = nil
+	}
+	g.happens(e, "u", after, code)
+}
+
+// moves gives a customer to another tenant.
+func (g *generator) moves() {
+	e := g.one(customers)
+	if e == nil || e.ambiguous || e.behind != "" {
+		return
+	}
+	after := clone(e.now)
+	for after["tenant"] == e.now["tenant"] {
+		after["tenant"] = pick(g.random, tenants)
+	}
+	after["company_id"] = g.company(after.text("tenant"))
+	g.happens(e, "u", after, "")
+}
+
+// remove deletes a row that nobody names.
+func (g *generator) remove(table string) {
+	e := g.one(table)
+	if e == nil || e.named || e.ambiguous {
+		return
+	}
+	g.forget(e)
+	g.gone[table] = append(g.gone[table], e)
+	e.was = e.now
+	g.happens(e, "d", nil, "")
+}
+
+// forget takes a row out of those that something can happen to.
+func (g *generator) forget(e *entry) {
+	g.alive[e.table] = slices.DeleteFunc(g.alive[e.table], func(x *entry) bool { return x == e })
+}
+
+// happens appends a change of a row, and notes what has to come of it. after is the row as the
+// change leaves it, nil of a delete; code is why the event cannot reach the CRM, if so.
+func (g *generator) happens(e *entry, op string, after row, code string) {
+	f := fate{written, ""}
+	switch {
+	case code != "":
+		f = fate{dead, code}
+		e.behind = code
+	case after == nil && e.crm == nil: // what never came into the CRM
+		f = fate{skipped, routes[e.table].name + onUnknownDelete}
+		e.behind = ""
+	default:
+		e.crm, e.behind = nil, ""
+		if after != nil {
+			e.crm = clone(after)
 		}
 	}
-	g.event(topic, "u", before, s.Row)
-}
-
-func (g *generator) remove(topic string) {
-	rows := g.known[topic]
-	if len(rows) < 20 {
-		return
+	e.now = after
+	g.event(e, op, f)
+	if op == "d" {
+		g.record(e.table, keyOf(e.id), "", fate{skipped, routes[e.table].name + onTombstone})
 	}
-	i := g.random.IntN(len(rows))
-	s := rows[i]
-	g.known[topic] = append(rows[:i], rows[i+1:]...)
-	g.event(topic, "d", s.Row, nil)
-	key, _ := json.Marshal(row{"id": s.Row["id"]})
-	g.records = append(g.records, model.Record{ // the tombstone behind the delete
-		TopicPartition: model.TopicPartition{Topic: topic}, Timestamp: g.clock, Key: key,
-	})
-}
-
-func (g *generator) event(topic, op string, before, after row) {
-	r := after
-	if r == nil {
-		r = before
-	}
-	if after == nil {
-		delete(g.truth.rows[topic], idOf(r))
-	} else {
-		g.truth.rows[topic][idOf(r)] = clone(after)
-	}
-	key, _ := json.Marshal(row{"id": r["id"]})
-	g.emit(topic, string(key), op, before, after)
-}
-
-func (g *generator) emit(topic, key, op string, before, after row) {
-	g.lsn += int64(g.random.IntN(4000))
-	value, err := json.Marshal(map[string]any{
-		"before": before, "after": after, "op": op, "ts_ms": g.clock.UnixMilli(), "transaction": nil,
-		"source": row{
-			"version": "3.7.0.Final", "connector": "postgresql", "name": "shop", "ts_ms": g.clock.UnixMilli(),
-			"snapshot": "false", "db": "shop", "schema": "public", "table": topic[len("shop.public."):], "txId": g.lsn / 100, "lsn": g.lsn, "xmin": nil,
-		},
-	})
-	if err != nil {
-		panic("BUG: an event that is no JSON: " + err.Error())
-	}
-	g.record(topic, key, string(value))
-}
-
-func (g *generator) record(topic, key, value string) {
-	r := model.Record{TopicPartition: model.TopicPartition{Topic: topic}, Timestamp: g.clock, Value: []byte(value)}
-	if key != "null" {
-		r.Key = []byte(key)
-	}
-	g.records = append(g.records, r)
-}
-
-// newRow makes a row that is not in the CRM yet.
-func (g *generator) newRow(topic string) row {
-	g.nextID++
-	first, last := pick(g.random, firstNames), pick(g.random, lastNames)
-	r := row{"id": g.nextID, "tenant": pick(g.random, tenants), "crm_id": nil, "updated_at": g.clock.UnixMicro()}
-	switch topic {
-	case customers:
-		r["first_name"], r["last_name"] = first, last
-		r["email"] = fmt.Sprintf("%s.%s.%d@example.com", first, last, g.nextID)
-		r["phone"] = fmt.Sprintf("+1-555-%04d", g.random.IntN(10000))
-		r["address"] = row{"city": pick(g.random, cities), "zip": fmt.Sprintf("%05d", g.random.IntN(100000))}
-	case companies:
-		r["name"] = last + " " + pick(g.random, []string{"Ltd", "Inc", "GmbH", "SA"})
-		r["domain"] = fmt.Sprintf("%s-%d.example.com", last, g.nextID)
-		r["employees"] = 1 + g.random.IntN(5000)
-	case deals:
-		r["name"] = fmt.Sprintf("Order %d for %s %s", g.nextID, first, last)
-		r["amount"] = fmt.Sprintf("%d.%02d", g.random.IntN(90000), g.random.IntN(100))
-		r["stage"] = pick(g.random, []string{"lead", "qualified", "won", "lost"})
-	}
-	return r
-}
-
-func clone(r row) row {
-	c := make(row, len(r))
-	maps.Copy(c, r)
-	return c
 }

@@ -2,23 +2,63 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/sink"
 	"github.com/ampersink/ampersink/sink/deadletter"
+	"github.com/ampersink/ampersink/sink/ledger"
 )
 
-// letters reads the dead-letter topics back and counts by code.
-func (w *world) letters(ctx context.Context) (map[string]int, error) {
+// position is where a record is.
+type position struct {
+	model.TopicPartition
+	offset int64
+}
+
+func (p position) String() string {
+	return fmt.Sprintf("%s/%d offset %d", p.Topic, p.Partition, p.offset)
+}
+
+func positionOf(r *model.Record) position { return position{r.TopicPartition, r.Offset} }
+
+// client opens a client of the broker.
+func (w *world) client(ctx context.Context, o ...kgo.Opt) (*kgo.Client, context.Context, func(), error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	counts := make(map[string]int)
+	client, err := kgo.NewClient(append(o, kgo.SeedBrokers(w.cluster.ListenAddrs()...))...)
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	return client, ctx, func() { client.Close(); cancel() }, nil
+}
+
+// commits returns how many events the group's commits cover.
+func (w *world) commits(ctx context.Context) (n int64, err error) {
+	client, ctx, end, err := w.client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	committed, err := kadm.NewClient(client).FetchOffsets(ctx, group)
+	if err == nil {
+		err = committed.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the group's commits: %w", err)
+	}
+	committed.Each(func(o kadm.OffsetResponse) { n += max(0, o.At) })
+	return n, nil
+}
+
+// letters reads the dead-letter topics: the code of each event's dead letter, and how many
+// there are beside those.
+func (w *world) letters(ctx context.Context) (codes map[position]string, twice int, err error) {
+	codes = make(map[position]string)
 	var topics []string
 	for _, t := range tables {
 		if w.cluster.TopicInfo(t+".dead") != nil {
@@ -26,39 +66,34 @@ func (w *world) letters(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	if len(topics) == 0 {
-		return counts, nil
+		return codes, 0, nil
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.ConsumeTopics(topics...))
+	client, ctx, end, err := w.client(ctx, kgo.ConsumeTopics(topics...))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	defer client.Close()
+	defer end()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("reading the dead-letter topics: %w", err)
+		return nil, 0, fmt.Errorf("reading the dead-letter topics: %w", err)
 	}
-	left := int64(0)
-	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
-	for left > 0 {
+	all := 0
+	ends.Each(func(o kadm.ListedOffset) { all += int(o.Offset) })
+	for left := all; left > 0; {
 		fetches := client.PollFetches(ctx)
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("reading the dead-letter topics: %w", err)
+			return nil, 0, fmt.Errorf("reading the dead-letter topics: %w", err)
 		}
-		var wrong error
-		fetches.EachRecord(func(r *kgo.Record) {
+		for _, r := range fetches.Records() {
 			left--
 			l, err := letterOf(r)
 			if err != nil {
-				wrong = err
-				return
+				return nil, 0, err
 			}
-			counts[l.Reason.Code]++
-		})
-		if wrong != nil {
-			return nil, wrong
+			codes[positionOf(&l.Record)] = l.Reason.Code
 		}
 	}
-	return counts, nil
+	return codes, all - len(codes), nil
 }
 
 func letterOf(r *kgo.Record) (*deadletter.Letter, error) {
@@ -69,76 +104,61 @@ func letterOf(r *kgo.Record) (*deadletter.Letter, error) {
 	return deadletter.Decode(record)
 }
 
-// compare looks whether each row whose events were all sound is in the CRM as it is
-// in the source, and no other.
-func (w *world) compare() (equal int, wrong []string) {
-	for _, topic := range tables {
-		found := make(map[int]map[string]any)
-		for _, tenant := range tenants {
-			for _, r := range w.crm.Records(integration, tenant, object[topic]) {
-				fields := make(map[string]any, len(r.Fields))
-				for name, raw := range r.Fields {
-					var v any
-					_ = json.Unmarshal(raw, &v)
-					fields[name] = v
-				}
-				id, _ := fields["source_id"].(float64)
-				if found[int(id)] != nil {
-					wrong = append(wrong, fmt.Sprintf("row %d of %s is in the CRM twice", int(id), topic))
-				}
-				found[int(id)] = fields
-			}
-		}
-		for id, want := range w.truth.rows[topic] {
-			if w.truth.tainted[topic][id] {
-				delete(found, id)
-				continue
-			}
-			if differs := different(topic, want, found[id]); differs != "" {
-				wrong = append(wrong, fmt.Sprintf("row %d of %s: %s", id, topic, differs))
-				continue
-			}
-			equal++
-			delete(found, id)
-		}
-		for id := range found {
-			if !w.truth.tainted[topic][id] {
-				wrong = append(wrong, fmt.Sprintf("row %d of %s is in the CRM and not in the source", id, topic))
-			}
-		}
+// ledger reads the ledger, as `ampersink ledger` does.
+func (w *world) ledger(ctx context.Context, look func(*sink.LedgerTool)) error {
+	t, err := sink.OpenLedgerTool(ctx, sink.LedgerToolOptions{Options: sink.Options{Config: w.config, Log: w.o.Log}})
+	if err != nil {
+		return err
 	}
-	return equal, wrong
+	defer t.Close()
+	look(t)
+	return nil
 }
 
-func different(topic string, want row, have map[string]any) string {
-	if have == nil {
-		return "it is not in the CRM"
-	}
-	for field, column := range mapped[topic] {
-		data, _ := json.Marshal(want[column])
-		var v any
-		_ = json.Unmarshal(data, &v)
-		if !reflect.DeepEqual(v, have[field]) {
-			return fmt.Sprintf("%s is %v in the source and %v in the CRM", field, v, have[field])
-		}
-	}
-	return ""
+// remembered is what the ledger knows: the CRM id of each row, by table and key, and how many
+// creates are announced of which it does not know what became of them.
+type remembered struct {
+	ids  map[string]string
+	open int
 }
 
-// tour says how to look at what was left running.
-func (w *world) tour() {
-	broker := w.cluster.ListenAddrs()[0]
-	w.say(`
-Everything is still running; Ctrl-C ends it. Look at
+func (w *world) remembered(ctx context.Context) (r remembered, err error) {
+	r.ids = make(map[string]string)
+	err = w.ledger(ctx, func(t *sink.LedgerTool) {
+		r.open = len(t.Open())
+		t.Each(func(e sink.LedgerRow) bool {
+			if e.State == ledger.Known {
+				r.ids[rowName(e.Space.Name, e.Key)] = e.ID
+			}
+			return true
+		})
+	})
+	return r, err
+}
 
-  the sink          http://%[1]s/status   http://%[1]s/metrics   http://%[1]s/readyz
-  the CRM           %[2]s/sandbox/records?object=contact   %[2]s/sandbox/requests   %[2]s/sandbox/stats
-  make it fail      curl -X PUT %[2]s/sandbox/faults -d '[{do: status, status: 503}]'    (and '[]' to mend it)
-  Kafka             %[3]s, group %[4]s
-  the dead letters  kcat -b %[3]s -C -e -t %[5]s.dead -f '%%k %%h\n'
-  the requests      ampersink preview --config demo.yaml --last 5    (with what follows as demo.yaml)
+// killed is what the kill interrupted.
+type killed struct {
+	totals   sink.Totals
+	letters  int                 // on their way
+	requests map[string]struct{} // under way
+	ledger   remembered
+}
 
-The configuration that it runs with:
-
-%[6]s`, w.admin, w.api, broker, group, customers, w.text)
+// lookAtTheDead says what the killed process has left, which is what is in the topics.
+func (w *world) lookAtTheDead(ctx context.Context) (err error) {
+	k := &w.killed
+	st := w.first.sink.Status()
+	k.totals, k.letters = st.Totals, st.LettersInFlight
+	k.requests = w.first.interrupted()
+	if k.ledger, err = w.remembered(ctx); err != nil {
+		return err
+	}
+	if w.committed, err = w.commits(ctx); err != nil {
+		return err
+	}
+	_, creates := w.witness.doubts(k.requests)
+	w.say("KILLED with %d requests under way, among them %d creates that the CRM has applied and that nobody was told of.", len(k.requests), creates.applied)
+	w.say("Another process starts and has nothing but the topics: what was committed, %d rows in the ledger, and %d creates", len(k.ledger.ids), k.ledger.open)
+	w.say("that were announced and of which nobody has written down what became of them.")
+	return nil
 }

@@ -1,128 +1,245 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/ampersink/ampersink/sink"
 )
 
-// outcome is what came out, counted at places that do not know of each other.
+// outcome is what came out, looked up at places that do not know of each other.
 type outcome struct {
-	produced int
-	totals   sink.Totals
-	applied  map[string]int // by the CRM, by type
-	letters  map[string]int // in the dead-letter topics, by code
-	wrong    []string       // rows that differ between source and CRM
-	equal    int
+	// events are what was produced, by what must become of them; letters are those of them that
+	// must be dead-lettered, with their codes.
+	events  map[fate]int
+	letters map[position]string
+	// first and second are what the processes say, committed what Kafka had between them.
+	first, second sink.Totals
+	committed     int64
+	// letting are the dead letters that the first process was writing when it was killed.
+	letting int
+	// uncommitted are the events that are not committed at the end.
+	uncommitted int64
+	// codes are the dead letters that are there; twice, how many of them are there once more.
+	codes      map[position]string
+	twice      int
+	comparison comparison
+	ledger     remembered
+	violations int
 }
 
 // summary prints the table and returns an error when it does not add up.
 func (w *world) summary(ctx context.Context) error {
-	letters, err := w.letters(ctx)
+	o, err := w.outcome(ctx)
 	if err != nil {
 		return err
 	}
-	o := outcome{produced: len(w.records), totals: w.sink.Status().Totals, applied: w.crm.Stats().Applied, letters: letters}
-	o.equal, o.wrong = w.compare()
-	w.print(&o)
+	w.print(o)
 	faults := o.faults()
-	if n := w.crm.Stats().Violations; n > 0 {
-		faults = append(faults, fmt.Sprintf("%d requests broke the contract of the API", n))
+	for _, f := range faults {
+		w.say("DOES NOT ADD UP: %s", f)
 	}
 	if len(faults) > 0 {
-		for _, f := range faults {
-			w.say("DOES NOT ADD UP: %s", f)
-		}
-		return errors.New("the demo's numbers do not add up")
+		return errors.New("what came out of the demo does not add up")
 	}
-	w.say("")
-	w.say("It adds up: %d events = %d written + %d skipped + %d dead-lettered, and the CRM and the dead-letter", o.produced,
-		sum(o.totals.Written), sum(o.totals.Skipped), sum(o.totals.DeadLettered))
-	w.say("topics hold exactly those. %d rows whose events were all sound are in the CRM as they are in the source.", o.equal)
+	w.verdict(o)
 	return nil
 }
 
-// faults compares the counts.
+func (w *world) outcome(ctx context.Context) (o *outcome, err error) {
+	o = &outcome{
+		events: make(map[fate]int), letters: make(map[position]string),
+		first: w.killed.totals, letting: w.killed.letters, second: w.second.sink.Status().Totals, committed: w.committed,
+		comparison: compare(w.stream.entries, w.all(), w.own), violations: w.crm.Stats().Violations,
+	}
+	for i, f := range w.stream.fates {
+		o.events[f]++
+		if f.kind == dead {
+			o.letters[positionOf(&w.stream.records[i])] = f.name
+		}
+	}
+	if o.codes, o.twice, err = w.letters(ctx); err != nil {
+		return nil, err
+	}
+	if o.ledger, err = w.remembered(ctx); err != nil {
+		return nil, err
+	}
+	if !w.o.Keep { // a process that goes on commits within a second
+		committed, err := w.commits(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.uncommitted = o.produced() - committed
+	}
+	return o, nil
+}
+
+// produced is how many events there are.
+func (o *outcome) produced() (n int64) {
+	for _, v := range o.events {
+		n += int64(v)
+	}
+	return n
+}
+
+// again is how many events have a fate of the first process that was not committed when it was
+// killed: the second one gave them theirs once more.
+func (o *outcome) again() int64 { return o.first.Settled() + o.second.Settled() - o.produced() }
+
+// faults says what does not agree.
 func (o *outcome) faults() (faults []string) {
 	differ := func(what string, a, b int64) {
 		if a != b {
 			faults = append(faults, fmt.Sprintf("%s: %d and %d", what, a, b))
 		}
 	}
-	written, skipped, dead := sum(o.totals.Written), sum(o.totals.Skipped), sum(o.totals.DeadLettered)
-	differ("events produced, events with a fate", int64(o.produced), written+skipped+dead)
-	differ("events produced, records read", int64(o.produced), o.totals.Records)
-	for typ, n := range o.totals.Written {
-		differ("written as the sink says, applied as the CRM says: "+typ, n, int64(o.applied[typ]))
+	differ("events above the commits at the kill, records that the second process read", o.produced()-o.committed, o.second.Records)
+	differ("records that the second process read, those with a fate", o.second.Records, o.second.Settled()+o.second.Restored)
+	differ("events that are not committed at the end, none", o.uncommitted, 0)
+	differ("requests that break the contract of the API, none", int64(o.violations), 0)
+	if n := o.again(); n < 0 {
+		faults = append(faults, fmt.Sprintf("%d events have no fate", -n))
 	}
-	for code, n := range o.totals.DeadLettered {
-		differ("dead-lettered as the sink says, letters in the topics: "+code, n, int64(o.letters[code]))
-	}
-	differ("letters in the topics", int64(sumInt(o.letters)), dead)
-	return append(faults, o.wrong...)
+	c := &o.comparison
+	return slices.Concat(
+		faults, some("fates", o.fateFaults()), some("dead letters", o.letterFaults()),
+		some("missing in the CRM", c.missing), some("a duplicate in the CRM", c.duplicates),
+		some("different in the CRM", c.different), some("left over in the CRM", c.left), some("the ledger", o.ledgerFaults()),
+	)
 }
 
-func (w *world) print(o *outcome) {
-	t := tabwriter.NewWriter(w.o.Out, 0, 0, 2, ' ', 0)
-	line := func(name string, n int64, note string) { _, _ = fmt.Fprintf(t, "%s\t%8d\t%s\n", name, n, note) }
-	w.say("")
-	line("events", int64(o.produced), "in Kafka")
-	line("  written", sum(o.totals.Written), "")
-	for _, k := range slices.Sorted(maps.Keys(o.totals.Written)) {
-		line("    "+k, o.totals.Written[k], "")
+// fateFaults compares what both processes together say with what must have become of the
+// events. They may say more than that: what was not committed at the kill was done twice.
+func (o *outcome) fateFaults() (faults []string) {
+	said := fatesOf(&o.first)
+	for f, n := range fatesOf(&o.second) {
+		said[f] += n
 	}
-	line("  skipped", sum(o.totals.Skipped), "by a rule of the configuration")
-	for _, k := range slices.Sorted(maps.Keys(o.totals.Skipped)) {
-		line("    "+k, o.totals.Skipped[k], skipNote(k))
+	// A delete that the killed process had done finds nothing to delete the second time.
+	done := 0
+	for f, n := range said {
+		if isUnknownDelete(f) {
+			done += max(0, n-o.events[f])
+		}
 	}
-	line("  dead-lettered", sum(o.totals.DeadLettered), "in the topics *.dead, with the reason in their headers")
-	for _, k := range slices.Sorted(maps.Keys(o.totals.DeadLettered)) {
-		line("    "+k, o.totals.DeadLettered[k], letterNotes[k])
+	for f, want := range o.events {
+		have := said[f]
+		if f.kind == written {
+			have += done
+		}
+		if have < want {
+			faults = append(faults, fmt.Sprintf("%d events must be %s and %d are", want, f, have))
+		}
 	}
-	line("requests", o.totals.Requests, w.fill100(o))
-	_ = t.Flush()
-	w.say("time            %8.1f s  with %s for each answer of the API", w.took.Seconds(), latency)
+	for f, n := range said {
+		if n > 0 && o.events[f] == 0 && !isUnknownDelete(f) {
+			faults = append(faults, fmt.Sprintf("%d events are %s and none must be", n, f))
+		}
+	}
+	return faults
 }
 
-func (w *world) fill100(o *outcome) string {
-	if o.totals.BatchCount == 0 {
-		return ""
+func isUnknownDelete(f fate) bool {
+	return f.kind == skipped && strings.HasSuffix(f.name, onUnknownDelete)
+}
+
+// fatesOf is what a process says of events.
+func fatesOf(t *sink.Totals) map[fate]int {
+	fates := map[fate]int{{written, ""}: int(t.Unchanged)}
+	for _, n := range t.Written {
+		fates[fate{written, ""}] += int(n)
 	}
-	return fmt.Sprintf("%d batches of %.1f records on average, of 100 at most; the deletes one by one",
-		o.totals.BatchCount, float64(o.totals.Batched)/float64(o.totals.BatchCount))
-}
-
-func skipNote(rule string) string {
-	if rule == "skip.heartbeats" {
-		return "Debezium's heartbeat topic"
+	for rule, n := range t.Skipped {
+		fates[fate{skipped, rule}] += int(n)
 	}
-	return "tombstones behind deletes"
-}
-
-// letterNotes say what the demo's refused events are.
-var letterNotes = map[string]string{
-	"bad_json":         "the producer was cut off in the middle",
-	"no_key":           "a row without its key",
-	"no_id":            "an update of a row that was never in the CRM",
-	"INVALID_EMAIL":    "the CRM refuses the address",
-	"VALIDATION_ERROR": "the CRM wants a name",
-}
-
-func sum(m map[string]int64) (n int64) {
-	for _, v := range m {
-		n += v
+	for code, n := range t.DeadLettered {
+		fates[fate{dead, code}] += int(n)
 	}
-	return n
+	return fates
 }
 
-func sumInt(m map[string]int) (n int) {
-	for _, v := range m {
-		n += v
+// letterFaults compares the dead letters with the events that must have one.
+func (o *outcome) letterFaults() (faults []string) {
+	for at, code := range o.letters {
+		if o.codes[at] != code {
+			faults = append(faults, fmt.Sprintf("%s must have one for %s and has %q", at, code, o.codes[at]))
+		}
+	}
+	for at, code := range o.codes {
+		if o.letters[at] == "" {
+			faults = append(faults, fmt.Sprintf("%s has one for %s and must have none", at, code))
+		}
+	}
+	if most := int(o.again()) + o.letting; o.twice > most {
+		faults = append(faults, fmt.Sprintf("%d are there twice, and the kill explains %d", o.twice, most))
+	}
+	return faults
+}
+
+// ledgerFaults compares what the ledger knows with the CRM.
+func (o *outcome) ledgerFaults() (faults []string) {
+	for name, id := range o.comparison.ids {
+		if o.ledger.ids[name] != id {
+			faults = append(faults, fmt.Sprintf("%s is record %s, and it knows %q", name, id, o.ledger.ids[name]))
+		}
+	}
+	for name, id := range o.ledger.ids {
+		if o.comparison.ids[name] == "" {
+			faults = append(faults, fmt.Sprintf("%s is not in the CRM, and it knows %s", name, id))
+		}
+	}
+	if o.ledger.open > 0 {
+		faults = append(faults, fmt.Sprintf("%d announced creates are open", o.ledger.open))
+	}
+	return faults
+}
+
+// some says the first of many things that are wrong.
+func some(what string, wrong []string) (faults []string) {
+	const most = 5
+	slices.Sort(wrong)
+	for _, text := range wrong[:min(most, len(wrong))] {
+		faults = append(faults, what+": "+text)
+	}
+	if more := len(wrong) - most; more > 0 {
+		faults = append(faults, fmt.Sprintf("%s: %d more", what, more))
+	}
+	return faults
+}
+
+func (f fate) String() string {
+	if f.name == "" {
+		return string(f.kind)
+	}
+	return string(f.kind) + " (" + f.name + ")"
+}
+
+func byName(a, b fate) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name)) }
+
+// named are the fates of some kind with a name, in order.
+func named(k kind, all ...map[fate]int) []fate {
+	names := make(map[fate]struct{})
+	for _, fates := range all {
+		for f := range fates {
+			if f.kind == k && f.name != "" {
+				names[f] = struct{}{}
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(names), byName)
+}
+
+// count counts the fates of a kind.
+func count(fates map[fate]int, k kind) (n int) {
+	for f, v := range fates {
+		if f.kind == k {
+			n += v
+		}
 	}
 	return n
 }

@@ -164,10 +164,7 @@ func persist(ctx context.Context, call func() error) error {
 	const pause = 20 * time.Millisecond
 	for {
 		err := call()
-		var away *net.OpError
-		// Replicas are not placed on a node that is away.
-		passes := kerr.IsRetriable(err) || errors.As(err, &away) || errors.Is(err, kerr.InvalidReplicationFactor)
-		if err == nil || !passes {
+		if err == nil || !passing(err) {
 			return err
 		}
 		select {
@@ -176,6 +173,13 @@ func persist(ctx context.Context, call func() error) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// passing reports whether an error is one of a node that is away, or of its leaders that move.
+func passing(err error) bool {
+	var away *net.OpError
+	// Replicas are not placed on a node that is away.
+	return kerr.IsRetriable(err) || errors.As(err, &away) || errors.Is(err, kerr.InvalidReplicationFactor)
 }
 
 func partitionErrors(partitions kadm.PartitionDetails) error {

@@ -32,6 +32,9 @@ func TestNodesComeAndGo(t *testing.T) {
 	write()
 	leader := leaderOf(t, cluster, topic)
 	cluster.Kill(leader)
+	if read := len(cluster.ReadAll(t, topic)); read != written { // while nobody leads
+		t.Fatalf("read %d of %d with the leader gone", read, written)
+	}
 	write()
 	if now := leaderOf(t, cluster, topic); now == leader {
 		t.Fatalf("node %d leads although it was killed", leader)

@@ -38,12 +38,12 @@ func (e *Endpoint) ReadAll(tb testing.TB, topic string) []*kgo.Record {
 
 func readAll(ctx context.Context, client *kgo.Client, topic string) ([]*kgo.Record, error) {
 	admin := kadm.NewClient(client)
-	ends, err := admin.ListCommittedOffsets(ctx, topic)
-	if err = cmp.Or(err, ends.Error()); err != nil {
+	ends, err := listed(ctx, topic, admin.ListCommittedOffsets)
+	if err != nil {
 		return nil, fmt.Errorf("end offsets: %w", err)
 	}
-	starts, err := admin.ListStartOffsets(ctx, topic)
-	if err = cmp.Or(err, starts.Error()); err != nil {
+	starts, err := listed(ctx, topic, admin.ListStartOffsets)
+	if err != nil {
 		return nil, fmt.Errorf("start offsets: %w", err)
 	}
 	var all []*kgo.Record
@@ -56,6 +56,15 @@ func readAll(ctx context.Context, client *kgo.Client, topic string) ([]*kgo.Reco
 		all = append(all, p.records...)
 	}
 	return all, nil
+}
+
+// listed asks until every partition has a leader that answers.
+func listed(ctx context.Context, topic string, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (offsets kadm.ListedOffsets, err error) {
+	err = persist(ctx, func() (err error) {
+		offsets, err = list(ctx, topic)
+		return cmp.Or(err, offsets.Error())
+	})
+	return offsets, err
 }
 
 func sorted(partitions map[int32]kadm.ListedOffset) []kadm.ListedOffset {
@@ -83,7 +92,7 @@ func (p *partitionReader) read(ctx context.Context) error {
 		if err == nil {
 			continue
 		}
-		if !kerr.IsRetriable(err) {
+		if !passing(err) {
 			return err
 		}
 		select {

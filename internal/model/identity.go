@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -10,6 +11,11 @@ import (
 type Space struct {
 	Integration, Object string
 	Name                string // by default the topic
+}
+
+// Compare orders spaces by their names.
+func (s Space) Compare(o Space) int {
+	return cmp.Or(cmp.Compare(s.Integration, o.Integration), cmp.Compare(s.Object, o.Object), cmp.Compare(s.Name, o.Name))
 }
 
 func (s Space) String() string { return s.Integration + "/" + s.Object + "/" + s.Name }

@@ -17,6 +17,7 @@ import (
 	"github.com/ampersink/ampersink/mapping"
 	"github.com/ampersink/ampersink/sink"
 	"github.com/ampersink/ampersink/sink/ampersand"
+	"github.com/ampersink/ampersink/sink/registry"
 )
 
 // Make reads the records and makes their preview.
@@ -29,13 +30,22 @@ func Make(ctx context.Context, o Options) (*Document, error) {
 	if m.api, err = encoder(o.config.Ampersand); err != nil {
 		return nil, err
 	}
+	if c, needed := o.config.Registry(); needed {
+		if m.registry, err = registry.New(registry.Options{Config: c, Transport: o.Registry}); err != nil {
+			return nil, err
+		}
+		defer m.registry.Close()
+		m.mapper.WithSchemas(m.registry)
+	}
 	records, read, err := o.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	m.doc.Read = read
 	for i := range records {
-		m.record(&records[i])
+		if err := m.record(ctx, &records[i]); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.requests(); err != nil {
 		return nil, err
@@ -63,6 +73,7 @@ func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
 type maker struct {
 	config    *config.Config
 	mapper    *mapping.Mapper
+	registry  *registry.Client // nil: no route needs one
 	api       *ampersand.Client
 	doc       *Document
 	writes    []*model.Write
@@ -71,8 +82,16 @@ type maker struct {
 }
 
 // record maps a record: its writes wait for their batches, its other fates are told.
-func (m *maker) record(r *model.Record) {
+func (m *maker) record(ctx context.Context, r *model.Record) error {
 	m.items = m.mapper.Map(r, m.items[:0])
+	for awaited := m.mapper.Awaits(); len(awaited) > 0; awaited = m.mapper.Awaits() {
+		for _, id := range slices.Clone(awaited) {
+			if err := m.registry.Fetch(ctx, id); err != nil {
+				return fmt.Errorf("schema %s, with which %s/%d@%d was written: %w", id, r.Topic, r.Partition, r.Offset, err)
+			}
+		}
+		m.items = m.mapper.Map(r, m.items[:0])
+	}
 	for i := range m.items {
 		it := &m.items[i]
 		p := positionOf(r, it)
@@ -88,6 +107,7 @@ func (m *maker) record(r *model.Record) {
 		}
 		m.doc.NotSent = append(m.doc.NotSent, n)
 	}
+	return nil
 }
 
 func positionOf(r *model.Record, it *model.Item) Position {

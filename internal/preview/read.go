@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -38,7 +39,9 @@ type Options struct {
 
 	// Dial opens connections to Kafka; nil: the network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	Log  zerolog.Logger
+	// Registry sends requests to the schema registry; nil: the network.
+	Registry http.RoundTripper
+	Log      zerolog.Logger
 }
 
 // Selection is a configuration narrowed to some of its routes and topics.

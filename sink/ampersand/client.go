@@ -125,6 +125,8 @@ type exchange struct {
 	search bool
 	want   []*model.Write // those of a batch
 	gate   *gate
+	// delicate are the filters of a search whose matches are looked at.
+	delicate []Filter
 
 	s    *scratch
 	tidy tidier
@@ -243,7 +245,7 @@ func (x *exchange) parse() error {
 		raw = x.s.body.Bytes()
 	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '{' {
-		x.a.reply, err = x.s.parse(x.want, x.search, &x.tidy)
+		x.a.reply, err = x.s.parse(x.want, x.search, x.delicate, &x.tidy)
 		if err == nil || x.a.reply.why.said() {
 			x.a.json = true
 			return err

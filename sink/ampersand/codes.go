@@ -38,6 +38,8 @@ const (
 	CodeNotRetryable = "not_retryable"
 	// CodeUnsearchable: a value that no search can find; nothing was sent.
 	CodeUnsearchable = "unsearchable"
+	// CodeAstray: a search found a record that has not what was searched for.
+	CodeAstray = "astray_match"
 	// CodeUnauthorized: the API key was refused (401).
 	CodeUnauthorized = "unauthorized"
 	// CodeForbidden: the API key may not do this (403).

@@ -112,6 +112,36 @@ func TestPreciseCodeWinsOverVagueOne(t *testing.T) {
 	}
 }
 
+// TestARecordIsGoneOnlyWhenNoFieldIsNamed: Salesforce's codes are the same for what a field refers
+// to, and a child that was taken for gone would be created a second time.
+func TestARecordIsGoneOnlyWhenNoFieldIsNamed(t *testing.T) {
+	t.Parallel()
+	for errors, want := range map[string]bool{
+		`[{"statusCode":"ENTITY_IS_DELETED","message":"entity is deleted","fields":[]}]`:                                                            true,
+		`[{"statusCode":"INVALID_CROSS_REFERENCE_KEY","message":"invalid cross reference id","fields":["Id"]}]`:                                     true,
+		`[{"statusCode":"INVALID_CROSS_REFERENCE_KEY","message":"invalid cross reference id","fields":["AccountId"]}]`:                              false,
+		`[{"fields":["AccountId"],"message":"entity is deleted","statusCode":"ENTITY_IS_DELETED"}]`:                                                 false,
+		`[{"statusCode":"STRING_TOO_LONG","message":"x","fields":["Name"]},{"statusCode":"ENTITY_IS_DELETED","message":"gone","fields":[]}]`:        true,
+		`[{"statusCode":"ENTITY_IS_DELETED","message":"gone","fields":[]},{"statusCode":"ENTITY_IS_DELETED","message":"x","fields":["AccountId"]}]`: true,
+		`["ENTITY_IS_DELETED: entity is deleted: []"]`:                                                                                              true,
+		`["INVALID_CROSS_REFERENCE_KEY, invalid cross reference id: [AccountId]"]`:                                                                  false,
+		`["ENTITY_IS_DELETED, entity is deleted: [AccountId, Parent__c]"]`:                                                                          false,
+		`[{"category":"OBJECT_NOT_FOUND","message":"Could not get some objects [x: 1]","context":{"ids":["10"]}}]`:                                  true,
+	} {
+		t.Run(errors, func(t *testing.T) {
+			t.Parallel()
+			answer := body(`"successCount":1,"failureCount":1,"results":[{"success":true},{"success":false,"errors":` + errors + `}]`).as(200)
+			o := ask(t, request(u, 2), answer).Outcomes[1]
+			if o.Kind != model.Rejected || o.Gone != want || o.Code == "" {
+				t.Errorf("%+v; expected gone: %v", o, want)
+			}
+			if of := ask(t, request(d, 1), body(`"result":{"success":false},"errors":`+errors).as(422)).Outcomes[0]; (of.Kind == model.Accepted) != want {
+				t.Errorf("a delete: %+v", of)
+			}
+		})
+	}
+}
+
 // TestDeleteIsGoneOnlyWhenItsOwnRecordIs: a delete that is taken for "gone
 // already" is not done, so nothing but a sentence about its record may say so.
 func TestDeleteIsGoneOnlyWhenItsOwnRecordIs(t *testing.T) {

@@ -58,15 +58,19 @@ func newScratch() *scratch {
 
 // parser reads one answer.
 type parser struct {
-	dec   *jsontext.Decoder
-	tidy  *tidier
-	want  []*model.Write
-	reply reply
-	seen  uint8 // members that may come only once
+	dec  *jsontext.Decoder
+	tidy *tidier
+	want []*model.Write
+	// delicate are the filters of a search whose matches must show no other value.
+	delicate []Filter
+	reply    reply
+	seen     uint8 // members that may come only once
 	// cur and why are the entry being read; here and not in entry, so that only
 	// entries with a reason allocate.
 	cur entry
 	why fault
+	// ofField: the error object being read names a field of the record.
+	ofField bool
 }
 
 // The members that may come only once: an answer that says both has said nothing.
@@ -79,12 +83,12 @@ const (
 
 // parse reads the JSON in s.body: the answer to the writes that it is for, or to a
 // search. It fails with errShape for JSON of another shape, else with a syntax error.
-func (s *scratch) parse(want []*model.Write, search bool, tidy *tidier) (reply, error) {
+func (s *scratch) parse(want []*model.Write, search bool, delicate []Filter, tidy *tidier) (reply, error) {
 	// What the CRM put into `data` is skipped: that it repeats a name or is no
 	// UTF-8 says nothing about the write. Members that matter are checked for
 	// repetition here.
 	s.dec.Reset(&s.body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	p := parser{dec: s.dec, tidy: tidy, want: want}
+	p := parser{dec: s.dec, tidy: tidy, want: want, delicate: delicate}
 	p.reply.succeeded, p.reply.failed = notSaid, notSaid
 	member := p.member
 	if search {

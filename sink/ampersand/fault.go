@@ -3,6 +3,7 @@ package ampersand
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -72,12 +73,18 @@ func (p *parser) fault(f *fault, name string, depth int) error {
 }
 
 func (p *parser) faultObject(f *fault, depth int) error {
-	empty := true
+	empty, before := true, f.class
+	around := p.ofField
+	p.ofField = false
 	err := p.object(func(name string) error {
 		empty = false
 		return p.fault(f, name, depth+1)
 	})
 	f.wordless = f.wordless || empty
+	if p.ofField && f.class == gone && before < gone {
+		f.class = max(before, refused) // what a field refers to is gone, the record is there
+	}
+	p.ofField = around
 	return err
 }
 
@@ -92,6 +99,9 @@ func (p *parser) note(f *fault, name string, raw jsontext.Value) {
 	text := p.tidy.redact(unquote(raw))
 	switch {
 	case text == "":
+	case name == "fields" && !strings.EqualFold(text, "id"):
+		p.ofField = true
+		f.noteText(text)
 	case name == "existingId" || name == "existingRecordId":
 		f.noteExisting(text)
 	case name == "policyName":
@@ -101,12 +111,16 @@ func (p *parser) note(f *fault, name string, raw jsontext.Value) {
 		}
 	case codeMember(name) && f.noteCode(text):
 	default:
-		if len(f.texts) < maxTexts {
-			f.texts = append(f.texts, text)
-		}
+		f.noteText(text)
 		if messageMember(name) {
 			f.message = p.tidy.join(f.message, text)
 		}
+	}
+}
+
+func (f *fault) noteText(text string) {
+	if len(f.texts) < maxTexts {
+		f.texts = append(f.texts, text)
 	}
 }
 
@@ -215,12 +229,27 @@ func (f *fault) scan(text string) {
 			f.collateral = true
 		} else if c := classOf(word); c == gone && f.code != "" && f.class == unclassed {
 			continue
+		} else if c == gone && endsWithField(text) {
+			f.take(refused, word)
 		} else if c != unclassed {
 			f.take(c, word)
 		} else if f.code == "" && strings.HasPrefix(text, word+":") {
 			f.code = word
 		}
 	}
+}
+
+// endsWithField reports whether a sentence ends with the field that it is about, as Salesforce
+// writes its errors in one line: "INVALID_CROSS_REFERENCE_KEY, invalid cross reference id: [AccountId]".
+func endsWithField(text string) bool {
+	text, found := strings.CutSuffix(strings.TrimRight(text, " .\n"), "]")
+	if !found {
+		return false
+	}
+	field := text[strings.LastIndexByte(text, '[')+1:]
+	return len(field) < len(text) && field != "" && !strings.EqualFold(field, "id") && !strings.ContainsFunc(field, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_,. ", r)
+	})
 }
 
 // codeMember reports whether a member of an error object holds a code.

@@ -90,7 +90,7 @@ func (c *Client) Search(ctx context.Context, r *SearchRequest) Matches {
 	x := exchange{
 		c: c, host: c.search.host, search: true,
 		target: c.search.base + url.PathEscape(d.Integration) + "?groupRef=" + url.QueryEscape(d.Group),
-		gate:   newGate(r.encode(), false, nil),
+		gate:   newGate(r.encode(), false, nil), delicate: delicate(r.Filters),
 	}
 	var m Matches
 	x.within(func() { m = classifySearch(x.do(ctx)) })
@@ -200,6 +200,12 @@ func (m Matches) read(a *answer) Matches {
 }
 
 func (m Matches) found(f *found) Matches {
+	if f.astray != "" {
+		m.Kind, m.Code = SearchRefused, CodeAstray
+		m.Message = new(tidier).message(fmt.Sprintf("the search for field %s, whose value has a quote or a backslash in it, finds a record that has another value there; "+
+			"expected none but those that have it", f.astray))
+		return m
+	}
 	m.Kind, m.IDs, m.More, m.Code, m.Message = SearchDone, f.ids, f.more, "", ""
 	return m
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // listed reads an answer another way: the ids that it lists, and false unless it is one
-// JSON object with a list.
+// JSON object with a list, or null in its place.
 func listed(data []byte) (ids map[string]bool, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -25,8 +25,9 @@ func listed(data []byte) (ids map[string]bool, ok bool) {
 	}
 	ids = make(map[string]bool)
 	for _, name := range [...]string{"result", "results"} {
-		list, isList := m[name].([]any)
-		ok = ok || isList
+		value, there := m[name]
+		list, isList := value.([]any)
+		ok = ok || isList || there && value == nil
 		for _, one := range list {
 			match, _ := one.(map[string]any)
 			raw, _ := match["raw"].(map[string]any)
@@ -44,7 +45,7 @@ func listed(data []byte) (ids map[string]bool, ok bool) {
 }
 
 // FuzzMatches: nothing is found that the answer does not list, and nothing found is said
-// only by an answer with an empty list.
+// only by an answer with an empty list, or null in its place.
 func FuzzMatches(f *testing.F) {
 	for _, body := range []string{
 		nothing, `{"result":[]}`, `{"results":[` + many(3) + `]}`, `{"results":[` + many(12) + `]}`, `{"results":null}`, `{}`, `[]`, `{"results":{}}`,

@@ -12,6 +12,7 @@ type found struct {
 	listed bool // there is a list, if only an empty one
 	ids    []string
 	more   bool
+	astray string // the field in which a match has another value than was searched for
 }
 
 // searchMember reads one member of the answer to a search. The published schema calls
@@ -24,16 +25,13 @@ func (p *parser) searchMember(name string) error {
 	return p.problemMember(name)
 }
 
-// matches reads a list of matches. Null is none.
+// matches reads a list of matches. Null is an empty one: a service in Go writes it so.
 func (p *parser) matches() error {
+	p.reply.found.listed = true
 	if p.null() {
 		return p.dec.SkipValue()
 	}
-	if err := p.array(p.match); err != nil {
-		return err
-	}
-	p.reply.found.listed = true
-	return nil
+	return p.array(p.match)
 }
 
 // match reads one match. Its id stands beside its fields; the published schema has it
@@ -46,6 +44,8 @@ func (p *parser) match() error {
 			return p.matchID(&id)
 		case name == "raw" && p.dec.PeekKind() == '{':
 			return p.rawID(&raw)
+		case name == "fields", name == "mappedFields":
+			return p.shown()
 		}
 		return p.dec.SkipValue()
 	})
@@ -62,10 +62,13 @@ func (p *parser) match() error {
 // rawID looks for the id in a record as HubSpot or Salesforce writes it.
 func (p *parser) rawID(to *string) error {
 	return p.object(func(name string) error {
-		if name == "id" || name == "Id" {
+		switch name {
+		case "id", "Id":
 			return p.matchID(to)
+		case "properties": // HubSpot's
+			return p.shown()
 		}
-		return p.dec.SkipValue()
+		return p.shownMember(name)
 	})
 }
 

@@ -150,6 +150,9 @@ func TestWhatAnAnswerToASearchMeans(t *testing.T) {
 		"one twice":                      {ok(`"results":[` + match(`"7"`) + `,` + match(`"7"`) + `]`), "done 7"},
 		"one in both lengths of its id":  {ok(`"results":[` + match(`"0035g00000abcde"`) + `,` + match(`"0035g00000abcdeAAA"`) + `]`), "done 0035g00000abcde"},
 		"both lists":                     {ok(`"result":[` + match(`"7"`) + `],"results":[` + match(`"8"`) + `,` + match(`"7"`) + `]`), "done 7 8"},
+		"a list that is null":            {ok(`"results":null`), "done"},
+		"both, null":                     {ok(`"result":null,"results":null`), "done"},
+		"null and a reason":              {ok(`"results":null,"errors":["x"]`), "again unknown_answer"},
 		"one list and null":              {ok(`"result":null,"results":[` + match(`"7"`) + `]`), "done 7"},
 		"unknown members":                {ok(`"page":{"results":[1]},"results":[{"id":"7","score":1}],"done":true`), "done 7"},
 		"only raw has the id, HubSpot":   {ok(`"results":[{"fields":{},"raw":{"id":"7","properties":{"id":"x"}}}]`), "done 7"},
@@ -159,7 +162,6 @@ func TestWhatAnAnswerToASearchMeans(t *testing.T) {
 
 		// What is no list of matches is never "nothing".
 		"no list":                      {ok(``), "again unknown_answer"},
-		"null":                         {ok(`"results":null`), "again unknown_answer"},
 		"a list of another name":       {ok(`"records":[]`), "again unknown_answer"},
 		"an object":                    {ok(`"results":{}`), "again unknown_answer"},
 		"a text":                       {ok(`"results":"none"`), "again unknown_answer"},

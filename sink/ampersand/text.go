@@ -110,15 +110,27 @@ func nextCode(text string) (word, rest string) {
 	return "", ""
 }
 
+// lowered is text in lower case, byte for byte: some letters beyond ASCII have another length
+// there, and what is found in it would stand elsewhere in the text.
+func lowered(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return string(b)
+}
+
 // existingID finds the id of the record that a create collided with, in the
 // words of HubSpot and of Salesforce.
 func existingID(text string) string {
 	for _, mark := range [...]string{"existing id:", "on record with id:"} {
-		_, after, found := strings.Cut(strings.ToLower(text), mark)
-		if !found {
+		at := strings.Index(lowered(text), mark)
+		if at < 0 {
 			continue
 		}
-		after = strings.TrimLeft(text[len(text)-len(after):], " ")
+		after := strings.TrimLeft(text[at+len(mark):], " ")
 		end := 0
 		for end < len(after) && letter(after[end]) {
 			end++

@@ -107,3 +107,19 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// TestAnExistingIDIsFoundAmongLettersWhoseLowerCaseIsLonger: a CRM's words can quote a row.
+func TestAnExistingIDIsFoundAmongLettersWhoseLowerCaseIsLonger(t *testing.T) {
+	t.Parallel()
+	longer := strings.Repeat("Ⱥ", 40)
+	for text, want := range map[string]string{
+		longer + " already exists. Existing ID: 17":                      "17",
+		"Existing ID: 17 of " + longer:                                   "17",
+		"existing id: " + longer:                                         "",
+		longer + " duplicates value on record with id: 0035g00000abcde.": "0035g00000abcde",
+	} {
+		if got := existingID(text); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

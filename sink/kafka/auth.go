@@ -3,10 +3,8 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -29,7 +27,7 @@ func dialer(cfg config.Kafka, base dial) (dial, error) {
 	if cfg.TLS == nil {
 		return base, nil
 	}
-	settings, err := tlsConfig(cfg.TLS)
+	settings, err := cfg.TLS.Load("kafka.tls")
 	if err != nil {
 		return nil, err
 	}
@@ -55,28 +53,6 @@ func dialer(cfg config.Kafka, base dial) (dial, error) {
 		}
 		return secure, nil
 	}, nil
-}
-
-func tlsConfig(t *config.TLS) (*tls.Config, error) {
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.ca: %w", err)
-		}
-		settings.RootCAs = x509.NewCertPool()
-		if !settings.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kafka.tls.ca: %s holds no certificate in PEM form", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.cert and kafka.tls.key: %w", err)
-		}
-		settings.Certificates = []tls.Certificate{pair}
-	}
-	return settings, nil
 }
 
 func mechanism(s *config.SASL) sasl.Mechanism {

@@ -18,7 +18,7 @@ type Finding struct {
 
 // Check looks, without joining the group or writing anything, whether the
 // cluster answers, the topics and the group may be read, and the dead-letter
-// topics are there. deadLetter names the dead-letter topic of a source topic.
+// topics and the ledger's are there. deadLetter names the dead-letter topic of a source topic.
 func Check(ctx context.Context, o Options, deadLetter func(string) string, create bool) []Finding {
 	c := &Client{options: o}
 	base, err := c.baseOptions()
@@ -39,7 +39,28 @@ func Check(ctx context.Context, o Options, deadLetter func(string) string, creat
 	findings := []Finding{{What: brokers, Note: "answer"}}
 	admin := kadm.NewClient(client)
 	findings = append(findings, c.checkGroup(ctx, admin))
-	return append(findings, c.checkEach(ctx, admin, deadLetter, create)...)
+	findings = append(findings, c.checkEach(ctx, admin, deadLetter, create)...)
+	if o.Memory != "" {
+		findings = append(findings, c.checkMemory(ctx, admin))
+	}
+	return findings
+}
+
+// checkMemory looks whether the compacted topic is there, or may be made.
+func (c *Client) checkMemory(ctx context.Context, admin *kadm.Client) (f Finding) {
+	topic := c.options.Memory
+	f.What = "ledger topic " + topic
+	l := &Compacted{options: CompactedOptions{Config: c.options.Config, Topic: topic, Create: CreateForNewGroup}}
+	n, err := partitionsOf(ctx, admin, topic)
+	switch {
+	case err != nil:
+		f.Err = err
+	case n == 0:
+		f.Note, f.Err = "is made when the group starts", l.mayCreate(ctx, admin)
+	default:
+		f.Note, f.Err = fmt.Sprintf("%d partitions", n), checkCompacted(ctx, admin, topic)
+	}
+	return f
 }
 
 func (c *Client) checkGroup(ctx context.Context, admin *kadm.Client) Finding {

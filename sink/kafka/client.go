@@ -54,6 +54,9 @@ type Options struct {
 	Required []string // of Topics, those that must be there
 	Patterns []string
 	Ours     []string
+	// Memory is the compacted topic that remembers for the group; empty: there is none. Only
+	// Check asks for it.
+	Memory string
 	// FetchAhead bounds what the client has fetched and not handed out, in
 	// unpacked bytes.
 	FetchAhead int64
@@ -233,20 +236,12 @@ func partitionOf(string) func(*kgo.Record, int) int {
 func (c *Client) Begin() { close(c.ready) }
 
 // Disconnect ends all waiting for brokers: what is under way fails, and so does what is asked
-// later. A context does not: the library looks at it again when it has a connection. Close
-// must still be called.
+// later. A context does not: where the brokers are gone, or other members hold up a join, the
+// library looks at it minutes later. Close must still be called.
 func (c *Client) Disconnect() { c.disconnect() }
 
-// goodbye is how long Close waits for an answer. Whoever stops the program waits its
-// shutdown timeout and little more, and kills it then; the client by itself waits for minutes,
-// for a broker that is gone or for a join that other members hold up.
-const goodbye = 3 * time.Second
-
-// Close leaves the group, or, for a static member, only stops. Where no answer comes it gives
-// up after a few seconds: the brokers then find out by the session timeout.
+// Close leaves the group, or, for a static member, only stops.
 func (c *Client) Close() {
-	givingUp := time.AfterFunc(goodbye, c.Disconnect)
-	defer givingUp.Stop()
 	c.cancel()
 	c.lease.wait()
 	c.kgo.CloseAllowingRebalance()
@@ -271,6 +266,19 @@ func (c *Client) Pause(ps []model.TopicPartition) { c.kgo.PauseFetchPartitions(b
 
 // Resume is the opposite of Pause.
 func (c *Client) Resume(ps []model.TopicPartition) { c.kgo.ResumeFetchPartitions(byTopic(ps)) }
+
+// Rewind makes the next poll read partitions from these offsets again. It is called
+// between Poll and Allow, for what was polled.
+func (c *Client) Rewind(offsets map[model.TopicPartition]int64) {
+	set := make(map[string]map[int32]kgo.EpochOffset)
+	for p, at := range offsets {
+		if set[p.Topic] == nil {
+			set[p.Topic] = make(map[int32]kgo.EpochOffset)
+		}
+		set[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	c.kgo.SetOffsets(set)
+}
 
 // Confirm returns once the coordinator has confirmed, in answer to a request that was sent after
 // the call, that this member is one of the group: until then nobody else was given its partitions.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -156,9 +157,25 @@ func (c *Client) Committed(ctx context.Context) (map[model.TopicPartition]int64,
 // groupOffsets fetches what the group has committed: nothing, for a group that nobody
 // has heard of.
 func (c *Client) groupOffsets(ctx context.Context, admin *kadm.Client) (kadm.OffsetResponses, error) {
-	resp, err := admin.FetchOffsets(ctx, c.options.Config.Group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+	const pause = 100 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, coordinatorPatience)
+	defer cancel()
+	for {
+		resp, err := admin.FetchOffsets(ctx, c.options.Config.Group)
+		if err == nil || errors.Is(err, kerr.GroupIDNotFound) {
+			return resp, nil
+		}
+		if kerr.IsRetriable(err) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+				continue
+			}
+		}
 		return nil, explain(err, "fetching the offsets of group "+c.options.Config.Group)
 	}
-	return resp, nil
 }
+
+// coordinatorPatience is how long a coordinator may not be there: the first group of a
+// cluster waits until the topic of the offsets is made.
+const coordinatorPatience = 15 * time.Second

@@ -23,6 +23,9 @@ type CompactedOptions struct {
 	Config config.Kafka
 	Topic  string
 	Create CreateWhen
+	// Once: it is not followed but read by ReadToEnd, for a person who waits. A cluster that does
+	// not answer is given up within seconds.
+	Once bool
 	// Dial opens a connection; nil: the network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	Log  zerolog.Logger
@@ -95,13 +98,19 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 	if err != nil {
 		return nil, err
 	}
+	if o.Once {
+		base = append(base, impatient()...)
+	} else {
+		base = append(base,
+			kgo.ConsumeTopics(o.Topic),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+			kgo.FetchMaxBytes(compactedFetch), kgo.FetchMaxPartitionBytes(compactedFetch/2),
+			kgo.FetchMaxWait(500*time.Millisecond),
+			kgo.MaxConcurrentFetches(maxFetches),
+			kgo.MaxDecompressBatchBytes(maxBatchBytes),
+		)
+	}
 	client, err := kgo.NewClient(append(base,
-		kgo.ConsumeTopics(o.Topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxBytes(compactedFetch), kgo.FetchMaxPartitionBytes(compactedFetch/2),
-		kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.MaxConcurrentFetches(maxFetches),
-		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// What is appended together leaves together: the calls come by the batch. They are bounded
@@ -113,9 +122,16 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	l := &Compacted{options: o, kgo: client, hurry: make(chan struct{}, 1)}
+	timeout := reachTimeout
+	if o.Once {
+		timeout = answerTimeout
+	}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := l.ensure(ctx, kadm.NewClient(client)); err != nil {
+	if err = answers(ctx, client, o.Config.Brokers, timeout); err == nil {
+		err = l.ensure(ctx, kadm.NewClient(client))
+	}
+	if err != nil {
 		client.Close()
 		return nil, err
 	}
@@ -164,7 +180,10 @@ func (l *Compacted) create(ctx context.Context, admin *kadm.Client) (partitions 
 	if err == nil {
 		err = resp.Err
 	}
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return 0, fmt.Errorf("kafka: topic %s is not there, and creating it: %w: grant this user CREATE on it, or have it made with cleanup.policy=compact", topic, err)
+	case err != nil && !errors.Is(err, kerr.TopicAlreadyExists):
 		return 0, explain(err, "creating the compacted topic "+topic)
 	}
 	l.options.Log.Info().Str("topic", topic).Msg("compacted topic created")
@@ -207,8 +226,9 @@ func checkCompacted(ctx context.Context, admin *kadm.Client, topic string) error
 	for _, rc := range configs {
 		i := slices.IndexFunc(rc.Configs, func(c kadm.Config) bool { return c.Key == "cleanup.policy" })
 		if i >= 0 && rc.Configs[i].Value != nil && *rc.Configs[i].Value != "compact" {
-			return fmt.Errorf("kafka: topic %s has cleanup.policy=%s, which deletes what is old: set it to compact, or name another topic",
-				topic, *rc.Configs[i].Value)
+			return fmt.Errorf("kafka: topic %s has cleanup.policy=%s, which deletes what is old: set it to compact "+
+				"(kafka-configs --alter --topic %s --add-config cleanup.policy=compact), or name another topic under ledger.topic",
+				topic, *rc.Configs[i].Value, topic)
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -119,47 +118,4 @@ func (l *Compacted) poll(ctx context.Context, apply func(*model.Record)) bool {
 		}
 	})
 	return true
-}
-
-// quietAtEnd is how long a partition may bring nothing before it is taken to be at its end: its
-// last records may have been removed, and then no record has the offset before the end.
-const quietAtEnd = 3 * time.Second
-
-// ReadToEnd calls apply for every record that is in the topic now, and returns.
-func (l *Compacted) ReadToEnd(ctx context.Context, apply func(*model.Record)) error {
-	ends, err := kadm.NewClient(l.kgo).ListEndOffsets(ctx, l.options.Topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return explain(err, "listing the end offsets of topic "+l.options.Topic)
-	}
-	left := make(map[int32]int64)
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	reading, stop := context.WithCancel(ctx)
-	defer stop()
-	quiet := time.AfterFunc(quietAtEnd, stop)
-	defer quiet.Stop()
-	if len(left) == 0 {
-		return nil
-	}
-	work := func(r *model.Record) {
-		quiet.Reset(quietAtEnd)
-		if end, reads := left[r.Partition]; !reads || r.Offset >= end {
-			return
-		}
-		apply(r)
-		if r.Offset+1 >= left[r.Partition] {
-			if delete(left, r.Partition); len(left) == 0 {
-				stop()
-			}
-		}
-	}
-	for l.poll(reading, work) { //nolint:revive // until the context ends
-	}
-	return ctx.Err()
 }

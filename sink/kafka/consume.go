@@ -102,15 +102,19 @@ func (p *Polled) Each(f func(*Partition)) {
 // Record returns the i-th record of the partition, in scratch: it is valid until
 // the next call with the same scratch.
 func (p *Partition) Record(i int, scratch *model.Record) *model.Record {
-	k := p.records[i]
+	fill(scratch, p.TopicPartition, p.records[i])
+	return scratch
+}
+
+// fill makes a record of the client's, which it aliases.
+func fill(scratch *model.Record, p model.TopicPartition, k *kgo.Record) {
 	headers := scratch.Headers[:0]
 	for _, h := range k.Headers {
 		headers = append(headers, model.Header{Key: h.Key, Value: h.Value})
 	}
 	*scratch = model.Record{
-		TopicPartition: p.TopicPartition,
+		TopicPartition: p,
 		Offset:         k.Offset, LeaderEpoch: k.LeaderEpoch, Timestamp: k.Timestamp,
 		Key: k.Key, Value: k.Value, Headers: headers, Control: k.Attrs.IsControl(),
 	}
-	return scratch
 }

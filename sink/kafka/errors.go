@@ -59,7 +59,7 @@ func Fatal(err error) bool {
 func advice(err error) string {
 	switch {
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		return "grant this user READ and DESCRIBE on the topic (and WRITE on dead-letter topics)"
+		return "grant this user READ and DESCRIBE on the topic (and WRITE on dead-letter topics and on the ledger's)"
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return "grant this user READ on the group"
 	case errors.Is(err, kerr.SaslAuthenticationFailed):

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,15 +76,12 @@ func Look(ctx context.Context, o Options, s Sample) (*Looked, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(base,
-		kgo.RequestRetries(lookRetries), kgo.RetryTimeout(answerTimeout), kgo.DisableClientMetrics(),
-		kgo.RequestTimeoutOverhead(answerTimeout/2), // a first connection asks twice before it fails
-	)...)
+	client, err := kgo.NewClient(append(base, impatient()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	defer client.Close()
-	if err := answers(ctx, client, o.Config.Brokers); err != nil {
+	if err := answers(ctx, client, o.Config.Brokers, answerTimeout); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, lookTimeout, fmt.Errorf("more than %s: ask for fewer topics or records", lookTimeout))
@@ -99,9 +97,17 @@ func Look(ctx context.Context, o Options, s Sample) (*Looked, error) {
 	return l.all(ctx, topics)
 }
 
+// impatient are the options of a client for which a person waits.
+func impatient() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.RequestRetries(lookRetries), kgo.RetryTimeout(answerTimeout), kgo.DisableClientMetrics(),
+		kgo.RequestTimeoutOverhead(answerTimeout / 2), // a first connection asks twice before it fails
+	}
+}
+
 // answers finds a wrong address, a missing TLS or a wrong password at once.
-func answers(ctx context.Context, client *kgo.Client, brokers []string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+func answers(ctx context.Context, client *kgo.Client, brokers []string, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := client.Ping(ctx); err != nil {
 		return explain(err, fmt.Sprintf("no answer from %v", brokers))
@@ -158,15 +164,15 @@ func (l *looker) open(ctx context.Context, topics []string) (err error) {
 	list := func(what string, f func(context.Context, ...string) (kadm.ListedOffsets, error)) kadm.ListedOffsets {
 		listed, e := f(ctx, topics...)
 		if e = cmp.Or(e, listed.Error()); e != nil && err == nil {
-			err = explain(e, "looking up where the topics "+what)
+			err = explain(e, "looking up "+what+" of topic "+strings.Join(topics, ", topic "))
 		}
 		return listed
 	}
-	l.starts = list("begin", l.admin.ListStartOffsets)
-	l.ends = list("end", l.admin.ListCommittedOffsets)
+	l.starts = list("the start offsets", l.admin.ListStartOffsets)
+	l.ends = list("the end offsets", l.admin.ListCommittedOffsets)
 	if !l.sample.From.IsZero() {
 		at := l.sample.From.UnixMilli()
-		l.from = list("are at the time to begin with", func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		l.from = list("the offsets at a time", func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
 			return l.admin.ListOffsetsAfterMilli(ctx, at, topics...)
 		})
 	}

@@ -97,13 +97,9 @@ func (p *lookPartition) read(ctx context.Context) error {
 
 // span reads the records with offsets in [from, to).
 func (p *lookPartition) span(ctx context.Context, from, to int64, k *kept) error {
-	for at := from; at < to && !k.full(); {
-		records, next, err := p.fetch(ctx, at)
-		if err != nil {
-			return err
-		}
+	return p.walk(ctx, from, to, func(records []*kgo.Record) (more bool) {
 		for _, r := range records {
-			if r.Offset >= to || k.full() {
+			if k.full() {
 				break
 			}
 			o := owned(r)
@@ -111,8 +107,23 @@ func (p *lookPartition) span(ctx context.Context, from, to int64, k *kept) error
 			k.bytes += size(&o)
 			k.trim()
 		}
-		if next <= at {
-			return nil // there is nothing behind it
+		return !k.full()
+	})
+}
+
+// walk calls f for the records with offsets in [from, to), some at a time, for as long as
+// it asks for more. They are valid until f returns.
+func (p *lookPartition) walk(ctx context.Context, from, to int64, f func([]*kgo.Record) (more bool)) error {
+	for at := from; at < to; {
+		records, next, err := p.fetch(ctx, at)
+		if err != nil {
+			return err
+		}
+		for len(records) > 0 && records[len(records)-1].Offset >= to {
+			records = records[:len(records)-1]
+		}
+		if !f(records) || next <= at {
+			return nil // no more is wanted, or nothing is behind it
 		}
 		at = next
 	}

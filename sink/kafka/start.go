@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,8 +31,8 @@ func (c *Client) prepare(ctx context.Context, base []kgo.Opt) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	if err := client.Ping(ctx); err != nil {
-		return explain(err, fmt.Sprintf("no answer from %v", c.options.Config.Brokers))
+	if err := c.ping(ctx, client); err != nil {
+		return err
 	}
 	admin := kadm.NewClient(client)
 	if err := c.checkTopics(ctx, admin); err != nil {
@@ -41,6 +42,49 @@ func (c *Client) prepare(ctx context.Context, base []kgo.Opt) error {
 		return c.startAtLatest(ctx, admin)
 	}
 	return nil
+}
+
+func (c *Client) ping(ctx context.Context, client *kgo.Client) error {
+	if err := client.Ping(ctx); err != nil {
+		return explain(err, fmt.Sprintf("no answer from %v", c.options.Config.Brokers))
+	}
+	return nil
+}
+
+// reachPause is between two tries to reach the brokers.
+const reachPause = time.Second
+
+// Reach waits until a broker answers, for as long as one takes that is being restarted:
+// whoever starts everything at once need not start Kafka first. What no waiting mends, and what
+// is left of the time, ends it.
+func Reach(ctx context.Context, o Options) error {
+	c := &Client{options: o}
+	c.options.Log = zerolog.Nop() // the client would tell of each try
+	base, err := c.baseOptions()
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(base...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	for told := false; ; told = true {
+		err := c.ping(ctx, client)
+		if err == nil || Fatal(err) || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			o.Log.Warn().Err(err).Dur("patience", reachTimeout).Msg("Kafka does not answer yet; trying again")
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(reachPause):
+		}
+	}
 }
 
 // propagation is how long a broker may not have heard of a topic that was just created.

@@ -46,9 +46,10 @@ func (l *Ledger) applyMark(in *reader, r *model.Record) string {
 		return ""
 	}
 	value := reader{rest: r.Value}
-	l.marks[r.Partition] = value.uvarint()
+	l.marks[r.Partition] = max(l.marks[r.Partition], value.uvarint())
 	close(l.marked)
 	l.marked = make(chan struct{})
+	l.endRead()
 	return ""
 }
 
@@ -90,7 +91,7 @@ func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {
 		return ""
 	case r.Value == nil:
 		if a := l.announced[id]; a != nil {
-			l.drop(a)
+			l.end(a)
 		}
 		return ""
 	}

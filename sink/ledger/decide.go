@@ -210,7 +210,7 @@ func (c *deciding) doubt() (since time.Time, lost, doubt bool) {
 	case c.own.State == Exists && c.searchable():
 		// It is there for sure, and an index that lags need not show it yet.
 		return c.learned.Doubted, true, true
-	case c.own.Open != nil, c.own.State == Doubt, !c.learned.Doubted.IsZero():
+	case c.own.Open != nil, c.own.State == Doubt, c.learned.Lost && !c.learned.Doubted.IsZero():
 		return c.learned.Doubted, c.learned.Lost || c.own.Open == nil, true
 	}
 	return since, false, false

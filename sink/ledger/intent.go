@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -247,13 +248,49 @@ func (l *Ledger) withdraw(a *announcement) {
 	l.unlock()
 }
 
+// ended is an announcement whose record has ended, and the mark up to which the topic is to be
+// read until that counts.
+type ended struct {
+	of   *announcement
+	mark uint64
+}
+
+// end takes note that the record of an announcement has ended. By then the rows of its creates
+// were acknowledged, but the partitions of the topic are not read in step: where the next
+// write of such a row is ours to decide, it stays open until everything up to here is read.
+func (l *Ledger) end(a *announcement) {
+	ours := func(n intent) bool {
+		_, owned := l.owned[n.source]
+		open := l.intents[n.key]
+		return owned && open != nil && open.of == a
+	}
+	if !slices.ContainsFunc(a.intents, ours) {
+		l.drop(a)
+		return
+	}
+	mark := l.numbers.Add(1)
+	l.ended = append(l.ended, ended{a, mark})
+	l.late = l.appendMarks(l.late, mark)
+}
+
+// endRead drops the announcements up to whose end everything is read.
+func (l *Ledger) endRead() {
+	for read := slices.Min(l.marks); len(l.ended) > 0 && l.ended[0].mark <= read; l.ended = l.ended[1:] {
+		l.drop(l.ended[0].of)
+	}
+}
+
 // drop forgets an announcement whose record has ended.
 func (l *Ledger) drop(a *announcement) {
+	if l.announced[a.id] != a {
+		return
+	}
 	delete(l.announced, a.id)
 	for i := range a.intents {
 		n := &a.intents[i]
 		if n.open && l.intents[n.key] == n {
 			delete(l.intents, n.key)
+			l.note(n.key)
 		}
 		if l.isOurs(a) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,11 +65,13 @@ type Ledger struct {
 	barriers  int                 // how many wait
 	hurried   bool                // as the log was told
 	epochs    map[int64]bool      // our own
-	late      []model.Record      // to be appended: what late records of old owners ask for
-	ends      []model.Record      // to be appended with others: of announcements, which rows say to be over
-	ending    bool                // Flush is due
-	spare     []model.Record      // empty, to be used again
-	unread    map[string]uint64   // records of another form, by what is wrong
+	owned     map[model.TopicPartition]struct{}
+	ended     []ended
+	late      []model.Record    // to be appended: what late records of old owners ask for
+	ends      []model.Record    // to be appended with others: of announcements, which rows say to be over
+	ending    bool              // Flush is due
+	spare     []model.Record    // empty, to be used again
+	unread    map[string]uint64 // records of another form, by what is wrong
 }
 
 // New makes an empty ledger. Follow fills it.
@@ -87,6 +90,7 @@ func New(o Options) *Ledger {
 		marked:    make(chan struct{}),
 		unread:    make(map[string]uint64),
 		epochs:    make(map[int64]bool),
+		owned:     make(map[model.TopicPartition]struct{}),
 	}
 }
 
@@ -98,10 +102,7 @@ func (l *Ledger) Follow(ctx context.Context) { l.log.Follow(ctx, l.apply) }
 // coordinator has confirmed the membership after the call.
 func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
 	n := l.numbers.Add(1)
-	records := make([]model.Record, len(l.marks))
-	for i := range records {
-		records[i] = l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n))
-	}
+	records := l.appendMarks(nil, n)
 	acknowledged := make(chan int64, 1)
 	l.waits(1)
 	defer l.waits(-1)
@@ -137,22 +138,38 @@ func (l *Ledger) waits(n int) {
 
 // pace tells the log whether somebody waits for what is read. The lock is held.
 func (l *Ledger) pace() {
-	if waits := l.barriers > 0 || len(l.watched) > 0; waits != l.hurried {
+	if waits := l.barriers > 0 || len(l.watched) > 0 || len(l.ended) > 0; waits != l.hurried {
 		l.hurried = waits
 		l.log.Hurry(waits)
 	}
+}
+
+// appendMarks appends a mark for each partition.
+func (l *Ledger) appendMarks(records []model.Record, n uint64) []model.Record {
+	for i := range l.marks {
+		records = append(records, l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n)))
+	}
+	return records
 }
 
 // readTo reports whether the marks of that number were read in every partition.
 func (l *Ledger) readTo(n uint64) (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, at := range l.marks {
-		if at < n {
-			return false, l.marked
+	return slices.Min(l.marks) >= n, l.marked
+}
+
+// Own says that partitions of the source are this process's, or are not any more.
+func (l *Ledger) Own(ps []model.TopicPartition, owned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range ps {
+		if owned {
+			l.owned[p] = struct{}{}
+		} else {
+			delete(l.owned, p)
 		}
 	}
-	return true, nil
 }
 
 // Answer is what is known of a row.

@@ -225,6 +225,55 @@ func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
 	})
 }
 
+// aside returns a key whose row lies in another partition than the announcements of a writer.
+func aside(log *memoryLog, writer uint64) (key string, partition int) {
+	for i := 0; ; i++ {
+		key = fmt.Sprint("k", i)
+		if p := int(partitionOf(rk(key), log.Partitions())); p != int(writer)%log.Partitions() {
+			return key, p
+		}
+	}
+}
+
+// TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown: the partitions of the topic are not
+// read in step. The old owner's late answer writes the row, and then ends its announcement.
+func TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		old, owner := join(t, log, 1), join(t, log, 2)
+		key, partition := aside(log, 1)
+		announced := announce(t, old, key)
+		owner.own()
+		owner.Own([]model.TopicPartition{testSource}, true)
+		log.stall(partition, true)
+		old.set(key, known("7", 10, old.epoch))
+		old.Over(announced.Create(0))
+		owner.wantOpen(key, true)
+		log.stall(partition, false)
+		owner.want(key, Known, "7")
+		owner.wantOpen(key, false)
+	})
+}
+
+// TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver: and whoever watches its row is told.
+func TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		old, owner := join(t, log, 1), join(t, log, 2)
+		key, _ := aside(log, 1)
+		announced := announce(t, old, key)
+		owner.own()
+		owner.Own([]model.TopicPartition{testSource}, true)
+		owner.Watch(rk(key))
+		old.Over(announced.Create(0))
+		owner.wantOpen(key, false)
+		owner.want(key, Unknown, "")
+		if _, told := owner.Changes()[rk(key)]; !told {
+			t.Error("whoever watches the row is not told")
+		}
+	})
+}
+
 func TestAnAnnouncementThatIsNotAcknowledgedIsWithdrawn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(1)

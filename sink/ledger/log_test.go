@@ -16,6 +16,7 @@ type memoryLog struct {
 	changed chan struct{}
 	held    bool // appends wait to be let through
 	waiting []func()
+	stalled map[int]bool // partitions that nobody can read
 }
 
 func newMemoryLog(partitions int) *memoryLog {
@@ -64,6 +65,18 @@ func (m *memoryLog) hold(held bool) {
 	}
 }
 
+// stall keeps a partition from being read, or lets it be read again.
+func (m *memoryLog) stall(partition int, stalled bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stalled == nil {
+		m.stalled = make(map[int]bool)
+	}
+	m.stalled[partition] = stalled
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
 // compact drops what a later record of the same key has replaced, but for the last record;
 // offsets stay as they are.
 func (m *memoryLog) compact() {
@@ -91,6 +104,9 @@ func (m *memoryLog) Follow(ctx context.Context, apply func(*model.Record)) {
 		changed := m.changed
 		var next []model.Record
 		for p := range m.parts {
+			if m.stalled[p] {
+				continue
+			}
 			next = append(next, m.parts[p][at[p]:]...)
 			at[p] = len(m.parts[p])
 		}

@@ -38,6 +38,26 @@ func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
 	})
 }
 
+// Import puts rows that a person says, each in the place of what is known of it, whoever owns
+// it: its owner's next record takes the place of that. A create of the row that is still in
+// doubt is over with it.
+func (l *Ledger) Import(entries []Entry, done func()) {
+	l.mu.Lock()
+	for i := range entries {
+		e := &entries[i]
+		key := l.key(e.RowKey)
+		var old Row
+		if l.rows.get(key, &old) {
+			e.Epoch = old.Epoch
+		}
+		if n := l.intents[key]; n != nil {
+			e.Source, e.Offset, e.Epoch = n.source, n.offset, max(e.Epoch, n.epoch)
+		}
+	}
+	l.mu.Unlock()
+	l.Put(entries, nil, done)
+}
+
 // put applies an entry and appends its records. Those of one row go to one partition,
 // and so stay in their order.
 func (w *rowRecords) put(e *Entry) {
@@ -111,6 +131,11 @@ func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
 		return
 	}
 	l.closeIntent(key, r, durable)
+	l.note(key)
+}
+
+// note notes that a row has changed which somebody may watch.
+func (l *Ledger) note(key string) {
 	if k, ok := l.watched[key]; ok {
 		delete(l.watched, key)
 		l.changes[k] = struct{}{}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"time"
 	"unsafe"
@@ -37,12 +38,17 @@ type RowKey struct {
 	Key   string // canonical
 }
 
+// Compare orders rows by their spaces and keys.
+func (k RowKey) Compare(o RowKey) int {
+	return cmp.Or(k.Space.Compare(o.Space), cmp.Compare(k.Key, o.Key))
+}
+
 // Row is what is known of a source row.
 type Row struct {
 	State State
 	Group string // whose CRM the record is in
 	ID    string
-	// Source and Offset say which write it is known by; an import has none.
+	// Source and Offset say which write it is known by; ids that somebody had have none.
 	Source model.TopicPartition
 	Offset int64
 	Epoch  int64 // of the owner that said so

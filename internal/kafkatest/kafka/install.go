@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the release of Apache Kafka that is run.
-const Version = "4.1.1"
+const Version = "4.2.0"
 
 // ErrMissing marks what this machine lacks: Java, Maven, or the network that
 // Maven needs.
