@@ -10,6 +10,7 @@ import (
 // pump sends every batch that may go now. The lock is held. It is called
 // whenever something changed that could let a batch go.
 func (s *Sink) pump() {
+	s.identity.carryOnUnsure()
 	if s.kafka == nil || s.closed || !s.kafka.LeaseValid() {
 		return // keepTime looks again when the lease is renewed
 	}
@@ -18,7 +19,7 @@ func (s *Sink) pump() {
 	for b := s.sched.Next(now); b != nil; b = s.sched.Next(now) {
 		flights := make([]flight, len(b.Entries))
 		for i, e := range b.Entries {
-			flights[i] = flight{batch: b, sent: now, epoch: s.parts[e.Write.Source.TopicPartition].epoch}
+			flights[i] = flight{batch: b, sent: now, voice: s.identity.voice(e.Write)}
 			s.inFlight[e] = &flights[i]
 		}
 		s.requests.Go(func() { s.request(b, flights) })

@@ -29,11 +29,11 @@ type identities struct {
 	next      time.Time // none of them is due before
 	searches  searches
 	recent    recent
-	// writing are writes whose fate waits for the ledger's acknowledgement; entries and puttings
+	// writing are writes whose fate waits for the ledger's acknowledgement; puttings and reports
 	// are those that are appended with the next flush.
-	writing  map[*flushed]struct{}
-	entries  []ledger.Entry
-	puttings []putting
+	writing           map[*flushed]struct{}
+	puttings, reports puttings
+	unsure            bool // some of those that are acknowledged wait for the lease
 	// doubts are announced creates that may have been applied.
 	doubts map[*batching.Entry]ledger.Create
 
@@ -122,7 +122,11 @@ func (d *identities) again(e *batching.Entry, now time.Time) {
 	if !d.sink.sched.Resolving(e) {
 		return // dropped meanwhile
 	}
-	x := d.decide(e, now)
+	d.take(e, d.decide(e, now), now)
+}
+
+// take does what was decided of a write that had to wait, or has it done.
+func (d *identities) take(e *batching.Entry, x ledger.Decision, now time.Time) {
 	if x.Action != ledger.Send {
 		d.undecided = append(d.undecided, undecided{e, x})
 		return
@@ -146,7 +150,7 @@ func (d *identities) carryOn(now time.Time) {
 		case ledger.Search:
 			d.searches.start(u.entry, u.decision.Group)
 		case ledger.Await:
-			d.await(u.entry, &u.decision, now)
+			d.await(u.entry, u.decision.Watch, now)
 		case ledger.Settle:
 			d.settle(u.entry, u.decision.Fate, now)
 		}
@@ -155,13 +159,20 @@ func (d *identities) carryOn(now time.Time) {
 	d.flush()
 }
 
-func (d *identities) await(e *batching.Entry, x *ledger.Decision, now time.Time) {
+func (d *identities) await(e *batching.Entry, watch ledger.RowKey, now time.Time) {
+	d.ledger.Watch(watch)
+	// It may have changed since that was decided: the topic is followed beside us, and nobody
+	// would have told.
+	x := d.decide(e, now)
+	if x.Action != ledger.Await || x.Watch != watch {
+		d.take(e, x, now)
+		return
+	}
 	d.awaiting[e] = awaited{watch: x.Watch, since: now, until: x.Until, why: x.Why}
 	if d.next.IsZero() || x.Until.Before(d.next) {
 		d.next = x.Until
 	}
 	d.sink.sched.Waits(e, true)
-	d.ledger.Watch(x.Watch)
 }
 
 // look decides those again whose row has changed, and those that are due.
@@ -188,17 +199,17 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	if !s.sched.Decided(e) {
 		return
 	}
+	p := putting{entry: e, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }}
 	switch known := d.ledger.Lookup(rowOf(e.Write)); {
 	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
-		d.put(putting{entry: e, after: func() { s.settle(e, fate) }}, ledger.Row{}, s.parts[e.Write.Source.TopicPartition].epoch)
-	case fate.Reason == nil:
-		s.settle(e, fate)
-	case d.newDoubt(e, fate, &known):
+		d.put(p) // it is forgotten
+	case fate.Reason != nil && d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
-		after := func() { s.letters.refusedWrite(e, fate, now, time.Now()) }
-		d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}, s.parts[e.Write.Source.TopicPartition].epoch)
+		src := e.Write.Source
+		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group, Source: src.TopicPartition, Offset: src.Offset}
+		d.put(p)
 	default:
-		s.letters.refusedWrite(e, fate, now, now)
+		d.carry(p)
 	}
 }
 

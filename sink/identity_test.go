@@ -3,6 +3,7 @@ package sink_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -705,6 +707,31 @@ func TestAPrimaryKeyThatChangesTakesItsIDAlong(t *testing.T) {
 	if got := c.records("acme"); len(got) != 2 || got[id] != "u2@example.com v3" {
 		t.Errorf("the records are %v", got)
 	}
+}
+
+// A create was answered without an id, and the change of the row's key, which cannot be written for
+// that, was settled; the process ended before its offset was committed. It is read again.
+func TestAChangedKeyOfARowWithoutAnIDIsRefusedAgainWhenItIsReadAgain(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(_ int, _ call, w http.ResponseWriter) bool {
+		_, err := io.WriteString(w, `{"operationId":"op","successCount":1,"failureCount":0,"results":[{"success":true}]}`)
+		return err == nil
+	}
+	topic := k.NewTopic(t, 1, nil)
+	come := change(topic, "c", 2, 2)
+	come.Headers = []kgo.RecordHeader{{Key: "__debezium.oldkey", Value: []byte(`{"id":1}`)}}
+	k.Produce(t, change(topic, "c", 1, 1), come)
+	o := sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, ""), func(r *config.Route) { r.OnKeyChange = config.KeyChangeMove }), Log: testLog(t), UntilEnd: true}
+	runs(t, o)
+	var before kadm.Offsets
+	before.AddOffset(topic, 0, 1, -1)
+	if err := kadm.NewClient(k.Client(t)).CommitAllOffsets(t.Context(), "g", before); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, o)
+	wantSaid(t, a, "create v1")
+	wantLetters(t, k, topic, "id_unknown", "id_unknown")
 }
 
 // in puts a record into a partition.

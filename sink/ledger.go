@@ -55,7 +55,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	}
 	s.log.Info().Str("topic", ledgerTopic(s.config)).Msg("reading the ledger")
 	began := time.Now()
-	if _, err := l.Barrier(ctx); err != nil {
+	if err := l.Barrier(ctx); err != nil {
 		end(ctx)
 		return nil, err
 	}
@@ -75,10 +75,7 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 		return nil
 	}
 	began := time.Now()
-	epoch, err := s.identity.ledger.Barrier(ctx)
-	if err == nil {
-		err = s.kafka.Confirm(ctx)
-	}
+	epoch, err := s.identity.ledger.Own(ctx, ps, s.kafka.Confirm)
 	if err != nil {
 		return fmt.Errorf("waiting for the ledger: %w", err)
 	}
@@ -90,7 +87,6 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 			part.epoch = epoch
 		}
 	}
-	s.identity.ledger.Own(ps, true)
 	return nil
 }
 

@@ -164,7 +164,7 @@ func (s assignments) Replaced() {
 // endAssignment forgets the trackers. What is still in a request survives. The lock is held.
 func (s *Sink) endAssignment(ps []model.TopicPartition) {
 	if s.identity.ledger != nil {
-		s.identity.ledger.Own(ps, false)
+		s.identity.ledger.Disown(ps)
 	}
 	for _, p := range ps {
 		part := s.parts[p]
@@ -249,7 +249,7 @@ func (s *Sink) done(p model.TopicPartition, id writeID) bool {
 // its partition has not left since, and so nobody else can have sent it.
 func (s *Sink) asChosen(w *model.Write, f *flight) bool {
 	part := s.parts[w.Source.TopicPartition]
-	if part == nil || part.tracker == nil || part.leaving || part.epoch != f.epoch {
+	if part == nil || part.tracker == nil || part.leaving || part.epoch != f.voice.owner {
 		return false
 	}
 	_, survives := part.survivors[idOf(w)]
@@ -262,9 +262,9 @@ func everything(*model.Write) bool { return true }
 type flight struct {
 	batch *batching.Batch
 	sent  time.Time
-	// epoch is the owner's of the write's partition when it was sent: an answer that comes after
-	// the partition has gone still says so.
-	epoch     int64
+	// voice is its owner's of when it was sent: an answer that comes after the partition has gone
+	// still says so.
+	voice     voice
 	announced ledger.Create // none: the ledger does not know it
 	// doubted: its fate was given already, at the end of a drain, as in doubt.
 	doubted bool

@@ -21,7 +21,7 @@ func (d *identities) announce(ctx context.Context, b *batching.Batch, flights []
 	creates := make([]ledger.Creating, 0, len(b.Entries))
 	for i, e := range b.Entries {
 		if announces(e.Write) {
-			creates = append(creates, ledger.Creating{Write: e.Write, Epoch: flights[i].epoch})
+			creates = append(creates, ledger.Creating{Write: e.Write, Epoch: flights[i].voice.epoch})
 		}
 	}
 	if len(creates) == 0 {
@@ -89,12 +89,14 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 	}
 	switch {
 	case o.Kind == model.Accepted && moving(w):
-		return batching.Anew, model.Fate{} // it has left its old group, and is created in the new one
-	case o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
-		n.Doubted, n.Lost, n.Searched = sent, true, time.Time{}
+		// It has left its old group, and is created in the new one.
+		n.Found, n.Searched, n.Doubted, n.Cleared = "", time.Time{}, time.Time{}, true
+		return batching.Anew, model.Fate{}
+	case unnamed(w, o), o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
+		n.Doubted, n.Lost, n.Cleared, n.Searched = sent, true, false, time.Time{}
 		return batching.Anew, model.Fate{}
 	case o.Kind == model.Rejected && o.ExistingID != "" && w.Type == model.Create && n.Rules.Conflict == model.RuleUpdate && o.ExistingID != n.Gone && !slices.Contains(n.Stale, o.ExistingID):
-		n.Found = o.ExistingID
+		n.Found, n.In = o.ExistingID, w.Destination.Group
 		return batching.Anew, model.Fate{}
 	case n.Found != "" && n.Found == w.ID && (o.Gone || o.Kind == model.Accepted && w.Type == model.Delete && d.isThere(w)):
 		// What a search finds may have been deleted before, as its index lags; and some CRMs take a
@@ -111,6 +113,12 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 		}
 	}
 	return then, fate
+}
+
+// unnamed reports whether a create was applied, nobody said under which id, and it can be found
+// out: a later delete of the row would bring nothing to search by.
+func unnamed(w *model.Write, o *model.Outcome) bool {
+	return o.Kind == model.Accepted && w.Type == model.Create && o.RecordID == "" && w.Identity.Rules.Ledger && w.Identity.Match != ""
 }
 
 // isThere reports whether a record of the row is in the CRM, or may be, under an id that is not known.
@@ -136,13 +144,27 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 		d.recent.deleted(w, time.Now())
 	}
 	switch {
+	case unnamed(w, o):
+		d.doubts[e] = f.announced
+		d.say(rowOf(w), rowAs(w, ledger.Exists, ""), w, d.voiceOf(w, f))
 	case w.Type == model.Create && o.Kind == model.Unknown && f.announced.Announced() && !d.resends(n):
 		d.doubts[e] = f.announced
 	case w.Type == model.Create && o.Kind != model.Accepted && f.announced.Announced():
 		d.ledger.Over(f.announced) // surely not applied
 	case moving(w) && o.Kind == model.Accepted, o.Gone && o.Kind == model.Rejected && w.Type == model.Update:
-		if a := d.ledger.Lookup(rowOf(w)); a.State == ledger.Known && a.ID == w.ID {
-			d.ledger.Put([]ledger.Entry{{RowKey: rowOf(w), Row: ledger.Row{Epoch: f.epoch}}}, nil, func() {})
+		d.forget(w, f)
+	}
+}
+
+// forget has the ledger forget the record of a write, which is not there any more, under the
+// keys that its row has and had. Of a row that has moved, nothing is left where it was.
+func (d *identities) forget(w *model.Write, f *flight) {
+	v := d.voiceOf(w, f)
+	for _, key := range []string{w.Identity.Key, w.Identity.Former} {
+		k := ledger.RowKey{Space: *w.Identity.Space, Key: key}
+		if a := d.ledger.Lookup(k); key != "" && a.State != ledger.Unknown && (a.ID == w.ID || moving(w)) {
+			v.epoch = max(v.epoch, a.Epoch)
+			d.say(k, ledger.Row{}, w, v)
 		}
 	}
 }
@@ -154,7 +176,8 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	if !announces(w) {
 		return false
 	}
-	row := ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
+	row := rowAs(w, ledger.Known, w.ID)
+	known := d.ledger.Lookup(rowOf(w))
 	switch w.Type {
 	case model.Create:
 		if row.ID = o.RecordID; row.ID == "" {
@@ -162,119 +185,67 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 		}
 		d.recent.add(w, row.ID, time.Now())
 	case model.Delete:
-		if row = (ledger.Row{}); d.ledger.Lookup(rowOf(w)).State == ledger.Unknown {
+		if row = (ledger.Row{}); known.State == ledger.Unknown {
 			return false
 		}
 	default:
-		known := d.ledger.Lookup(rowOf(w))
-		if _, doubted := d.doubts[e]; !doubted && known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group {
+		same := known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group
+		if same && !d.doubts[e].Announced() && d.former(w).State == ledger.Unknown {
 			return false
 		}
 	}
-	d.put(putting{entry: e, create: f.announced}, row, f.epoch)
+	d.put(putting{entry: e, row: row, voice: d.voiceOf(w, f), create: f.announced})
 	return true
 }
 
-// keep puts the record that a create in doubt turned out to be, where the CRM refuses what was to
-// be written into it: a later write of the row need not bring what it was found by. It reports false
-// when there is nothing to put, and else calls after when that is acknowledged.
-func (d *identities) keep(e *batching.Entry, f *flight, after func()) bool {
+// rowAs is what a write says of its row.
+func rowAs(w *model.Write, state ledger.State, id string) ledger.Row {
+	return ledger.Row{State: state, Group: w.Destination.Group, ID: id, Source: w.Source.TopicPartition, Offset: w.Source.Offset}
+}
+
+// former is what is known of a write's row under the key that it had before this write.
+func (d *identities) former(w *model.Write) (a ledger.Answer) {
+	if w.Identity.Former != "" {
+		a = d.ledger.Lookup(ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former})
+	}
+	return a
+}
+
+// end gives a write the fate that its answer means, when the ledger knows what it has to by then.
+func (d *identities) end(e *batching.Entry, f *flight, fate model.Fate, began, now time.Time) {
 	w := e.Write
-	if !d.doubts[e].Announced() || w.Type != model.Update || w.ID == w.Identity.Gone {
-		return false
-	}
-	d.put(putting{entry: e, after: after}, ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}, f.epoch)
-	return true
-}
-
-// putting is a write whose fate waits for the ledger.
-type putting struct {
-	entry  *batching.Entry
-	create ledger.Create // which is over then
-	// after gives the write its fate, with Sink.mu held; nil: it is written.
-	after func()
-}
-
-// flushed are writes whose fates wait for one acknowledgement of the ledger.
-type flushed struct{ puttings []putting }
-
-// put puts what is known of a write's row, with the next flush.
-func (d *identities) put(p putting, row ledger.Row, epoch int64) {
-	w := p.entry.Write
-	row.Epoch, row.Source, row.Offset = epoch, w.Source.TopicPartition, w.Source.Offset
-	d.entries = append(d.entries, ledger.Entry{RowKey: rowOf(w), Row: row})
-	if former := w.Identity.Former; former != "" {
-		// The id goes with the row to its new key.
-		old := ledger.RowKey{Space: *w.Identity.Space, Key: former}
-		if d.ledger.Lookup(old).State != ledger.Unknown {
-			d.entries = append(d.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: epoch}})
-		}
-	}
-	d.puttings = append(d.puttings, p)
-}
-
-// flush appends what was put: of a batch together, so that it costs one produce and one
-// acknowledgement.
-func (d *identities) flush() {
-	if len(d.puttings) == 0 {
+	if !announces(w) {
+		d.sink.end(e, fate, began, now)
 		return
 	}
-	f := &flushed{d.puttings}
-	d.writing[f] = struct{}{}
-	d.puttings = make([]putting, 0, len(f.puttings)) // the next one is mostly as large
-	over := make([]ledger.Create, 0, len(f.puttings))
-	for i := range f.puttings {
-		if c := f.puttings[i].create; c.Announced() {
-			over = append(over, c)
-		}
+	p := putting{entry: e, voice: d.voiceOf(w, f), after: func() { d.sink.end(e, fate, began, now) }}
+	refused := fate.Kind == model.DeadLettered || fate.Kind == model.InDoubt
+	if refused && d.doubts[e].Announced() && w.Type == model.Update && w.ID != w.Identity.Gone {
+		// The create in doubt turned out to be this record: a later write of the row need not bring
+		// what it was found by.
+		p.row = rowAs(w, ledger.Known, w.ID)
+		d.put(p)
+		return
 	}
-	d.ledger.Put(d.entries, over, func() { d.acknowledged(f) })
-	clear(d.entries)
-	d.entries = d.entries[:0]
+	d.carry(p)
 }
 
-// acknowledged gives writes their fates, of which the ledger knows durably.
-func (d *identities) acknowledged(f *flushed) {
-	s := d.sink
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(d.writing, f)
-	for i := range f.puttings {
-		p := &f.puttings[i]
-		d.over(p.entry)
-		if p.after != nil {
-			p.after()
-		} else {
-			s.settle(p.entry, model.Fate{Kind: model.Written})
+// carry puts what is known of a row under its new key where the write that says so comes to
+// nothing: the next one would take it for a row that was never seen.
+func (d *identities) carry(p putting) {
+	if w := p.entry.Write; w.Identity.Former != "" && d.ledger.Lookup(rowOf(w)).State == ledger.Unknown {
+		switch a := d.former(w); {
+		case a.State != ledger.Unknown:
+			p.row = a.Row // known by the write that it was known by: this one has not created it
+		case a.Open != nil:
+			p.row = ledger.Row{State: ledger.Doubt, Group: a.Open.Group, Source: a.Open.Source, Offset: a.Open.Offset}
 		}
 	}
-	s.announceChange()
-	s.pump()
-}
-
-// eachWriting calls f for every write whose fate waits for the ledger, until it returns false.
-func (d *identities) eachWriting(f func(*batching.Entry) bool) {
-	for i := range d.puttings {
-		if !f(d.puttings[i].entry) {
-			return
-		}
+	if p.row.State == ledger.Unknown {
+		p.after()
+		return
 	}
-	for w := range d.writing {
-		for i := range w.puttings {
-			if !f(w.puttings[i].entry) {
-				return
-			}
-		}
-	}
-}
-
-// anyWriting reports whether one of them matches.
-func (d *identities) anyWriting(match func(*model.Write) bool) (found bool) {
-	d.eachWriting(func(e *batching.Entry) bool {
-		found = match(e.Write)
-		return !found
-	})
-	return found
+	d.put(p)
 }
 
 // forgetGone drops what is kept of writes that were dropped.

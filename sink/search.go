@@ -311,6 +311,7 @@ func (d *identities) found(e *batching.Entry, group string, f *found, now time.T
 	to := e.Write.Destination
 	to.Group = group
 	f.ids = slices.DeleteFunc(f.ids, func(id string) bool { return d.recent.isGone(to, n, id) })
+	n.In = group
 	switch {
 	case f.refused:
 		d.settle(e, model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{Stage: model.StageWrite, Code: f.code, Message: f.message}}, now)

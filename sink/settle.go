@@ -55,19 +55,23 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 			s.abandon(e)
 		case fates[i].Kind == model.Written && s.identity.remember(e, &a.Outcomes[i], &flights[i]):
 			// It is settled when the ledger has acknowledged what it says of its row.
-		case fates[i].Kind != model.DeadLettered && fates[i].Kind != model.InDoubt:
-			s.settle(e, fates[i])
 		default:
-			refuse := func() { s.letters.refusedWrite(e, fates[i], began, now) }
-			if !s.identity.keep(e, &flights[i], refuse) {
-				refuse()
-			}
+			s.identity.end(e, &flights[i], fates[i], began, now)
 		}
 	}
 	s.identity.flush()
 	s.announceChange()
 	s.pump()
 	s.share(now)
+}
+
+// end gives a write its fate. The lock is held.
+func (s *Sink) end(e *batching.Entry, fate model.Fate, began, now time.Time) {
+	if fate.Kind == model.DeadLettered || fate.Kind == model.InDoubt {
+		s.letters.refusedWrite(e, fate, began, now)
+		return
+	}
+	s.settle(e, fate)
 }
 
 // judge turns an outcome into what happens next, and into a fate when that is settled.

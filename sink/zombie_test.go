@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ampersink/ampersink/internal/kafkatest"
+	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink"
 	"github.com/ampersink/ampersink/sink/kafka"
 	"github.com/ampersink/ampersink/sink/ledger"
@@ -35,21 +36,25 @@ func newOwner(t *testing.T, o sink.Options, writer uint64) *owner {
 	following.Go(func() { l.Follow(ctx) })
 	t.Cleanup(func() { stop(); following.Wait(); topic.Close() })
 	w := &owner{Ledger: l, t: t}
-	if w.epoch, err = l.Barrier(t.Context()); err != nil {
+	confirm := func(context.Context) error { return nil }
+	if w.epoch, err = l.Own(t.Context(), []model.TopicPartition{owned}, confirm); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
+// owned is the partition of the source whose owners they are, one after the other.
+var owned = model.TopicPartition{Topic: "t"}
+
 // says puts a row and waits for its acknowledgement; without an id it is forgotten.
 func (w *owner) says(row sink.LedgerRow, id string, offset int64) {
 	w.t.Helper()
-	row.ID, row.Offset, row.Epoch = id, offset, w.epoch
+	row.ID, row.Source, row.Offset, row.Epoch = id, owned, offset, w.epoch
 	if id == "" {
-		row.Row = ledger.Row{Epoch: w.epoch}
+		row.Row = ledger.Row{Source: owned, Epoch: w.epoch}
 	}
 	done := make(chan struct{})
-	w.Put([]sink.LedgerRow{row}, nil, func() { close(done) })
+	w.Put([]sink.LedgerRow{row}, func(end ledger.End) { end(nil, true); close(done) })
 	<-done
 }
 
@@ -101,6 +106,8 @@ func TestAZombiesLateRecordDoesNotOutliveCompaction(t *testing.T) {
 	compact("with the late record", "known new", "old", "late")
 	rightful.says(row, "", 4)
 	compact("when the row is forgotten", "unknown", "old", "late", "new")
+	zombie.says(row, "later", 5)
+	compact("with a late record of the forgotten row", "unknown", "old", "late", "new", "later")
 }
 
 // holdsNone reports whether no row of a topic has one of the ids.

@@ -46,7 +46,9 @@ type Position struct {
 type Event struct {
 	Position
 	Number int64  // its version: unique, and rising with the order within its key
-	Key    string // of the source row
+	Key    string // of the source row; of a stream without CRM ids its name, which stays
+	Group  string // that the row is in; only of a stream without CRM ids
+	Twin   bool   // another row may have the same name, and so the same record
 	Type   model.Type
 	Want   Want
 }
@@ -114,8 +116,10 @@ type Report struct {
 	// disturbed between the two (the ledger's intents end that); a request applied late by
 	// the API; a dead letter twice, after a crash between its acknowledgement and the commit.
 	RepeatedCreates, AppliedLate, RepeatedLetters int
-	// LateDuplicates are rows that the API made a second record of after the request was given up.
-	LateDuplicates int
+	// LateDuplicates are rows that the API made a second record of after the request was given
+	// up. SplitTwins are names of several rows that have several records, made by several processes:
+	// one does not know what the other has just created, and the index does not show it yet.
+	LateDuplicates, SplitTwins int
 
 	Faults []string
 }
@@ -124,8 +128,8 @@ type Report struct {
 func (r *Report) OK() bool { return len(r.Faults) == 0 }
 
 func (r *Report) String() string {
-	s := fmt.Sprintf("%d events, %d calls: %d written, %d dead-lettered (%d guilty, %d in doubt); excused: %d creates repeated, %d applied late, %d of them duplicates, %d letters repeated; %d faults",
-		r.Events, r.Calls, r.Written, r.DeadLettered, r.Guilty, r.InDoubt, r.RepeatedCreates, r.AppliedLate, r.LateDuplicates, r.RepeatedLetters, len(r.Faults))
+	s := fmt.Sprintf("%d events, %d calls: %d written, %d dead-lettered (%d guilty, %d in doubt); excused: %d creates repeated, %d applied late, %d of them duplicates, %d twins split, %d letters repeated; %d faults",
+		r.Events, r.Calls, r.Written, r.DeadLettered, r.Guilty, r.InDoubt, r.RepeatedCreates, r.AppliedLate, r.LateDuplicates, r.SplitTwins, r.RepeatedLetters, len(r.Faults))
 	const most = 20
 	for i, f := range r.Faults {
 		if i == most {
@@ -147,6 +151,7 @@ func (r *Report) Add(o *Report) {
 	r.RepeatedCreates += o.RepeatedCreates
 	r.AppliedLate += o.AppliedLate
 	r.LateDuplicates += o.LateDuplicates
+	r.SplitTwins += o.SplitTwins
 	r.RepeatedLetters += o.RepeatedLetters
 	r.Faults = append(r.Faults, o.Faults...)
 }

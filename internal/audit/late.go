@@ -1,77 +1,21 @@
 package audit
 
-import (
-	"fmt"
-	"slices"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/ampersink/ampersink/internal/model"
-)
-
-// lateEvent makes an event of a source without CRM ids: whatever is sent for it, the CRM
-// must end with one record for each row that is there, as its last event that the CRM takes says.
-func (s *Stream) lateEvent(version int64) *kgo.Record {
-	email := fmt.Sprintf("u%d@example.com", version)
-	switch p := s.random.IntN(100); {
-	case len(s.alive) == 0, p < 30:
-		return s.record(version, s.born(version), "c", email, model.Create, Written)
-	case p < 34: // the CRM refuses it, and the row is there all the same
-		return s.record(version, s.born(version), "c", BadEmail, model.Create, Refused)
-	case p < 38:
-		return s.record(version, s.one(), "u", BadEmail, model.Update, Refused)
-	case p < 50:
-		of := s.one()
-		s.alive = slices.DeleteFunc(s.alive, func(k string) bool { return k == of.key })
-		s.dead = append(s.dead, of.key)
-		return s.record(version, of, "d", "", model.Delete, Written)
-	default:
-		return s.record(version, s.one(), "u", email, model.Update, Written)
-	}
-}
-
-// born is a new row, or one that was deleted and is there again.
-func (s *Stream) born(version int64) row {
-	key := fmt.Sprintf("r%d", version)
-	if len(s.dead) > 0 && s.random.IntN(4) == 0 {
-		i := s.random.IntN(len(s.dead))
-		key = s.dead[i]
-		s.dead = slices.Delete(s.dead, i, i+1)
-	}
-	s.alive = append(s.alive, key)
-	return row{key, "", s.o.Partitions}
-}
-
-// one is a row that is there: mostly one of those that came lately, so that creates have
-// updates behind them.
-func (s *Stream) one() row {
-	back := min(s.random.IntN(len(s.alive)), s.random.IntN(len(s.alive)), s.random.IntN(len(s.alive)))
-	return row{s.alive[len(s.alive)-1-back], "", s.o.Partitions}
-}
-
-// DeleteOf returns the number of the first event that deletes a row after a version of it, 0
-// for none: a delete itself carries no version.
-func (s *Stream) DeleteOf(key string, version int64) int64 {
-	for i := range s.events {
-		if e := &s.events[i]; e.Key == key && e.Type == model.Delete && e.Number > version {
-			return e.Number
-		}
-	}
-	return 0
-}
+import "github.com/ampersink/ampersink/internal/model"
 
 // Record is a record that is in the CRM at the end.
 type Record struct {
 	ID      string
 	Key     string // of the row that it was made of
+	Group   string
 	Version int64
+	By      string // the process whose create made it
 }
 
-// theCRMEqualsTheSource: one record for each row that is there, as its last event that the
-// CRM takes says, and none for others. Excused, by key: rows with a write in the dead letters that is
+// theCRMEqualsTheSource: one record for each row that is there, in its group, as its last event
+// that the CRM takes says, and none for others. Excused, by key: rows with a write in the dead letters that is
 // in doubt, and those that the API changed after it was given up.
 func (j *judge) theCRMEqualsTheSource() {
-	want, excused := j.rows()
+	want, excused, twins := j.rows()
 	have := make(map[string][]Record)
 	for _, r := range j.run.Records {
 		have[r.Key] = append(have[r.Key], r)
@@ -81,6 +25,8 @@ func (j *judge) theCRMEqualsTheSource() {
 		switch {
 		case len(records) > 1 && late:
 			j.report.LateDuplicates++
+		case len(records) > 1 && twins[key] && madeByEach(records):
+			j.report.SplitTwins++
 		case len(records) > 1:
 			j.fault("duplicate: row %s is %d records: %+v", key, len(records), records)
 		case excused[key] || late:
@@ -88,6 +34,8 @@ func (j *judge) theCRMEqualsTheSource() {
 			j.fault("diverged: row %s is not there and is record %+v", key, records[0])
 		case records[0].Version != want[key]:
 			j.fault("diverged: row %s is at version %d and its record at %d", key, want[key], records[0].Version)
+		case records[0].Group != j.events[want[key]].Group:
+			j.fault("diverged: row %s is in group %s and its record in %s", key, j.events[want[key]].Group, records[0].Group)
 		}
 	}
 	for key, version := range want {
@@ -97,13 +45,24 @@ func (j *judge) theCRMEqualsTheSource() {
 	}
 }
 
-// rows returns the version at which each row should be in the CRM, 0 for none, and the rows
-// that are excused.
-func (j *judge) rows() (want map[string]int64, excused map[string]bool) {
-	want, excused = make(map[string]int64), make(map[string]bool)
+// madeByEach reports whether no process made two of the records.
+func madeByEach(records []Record) bool {
+	by := make(map[string]bool)
+	for i := range records {
+		by[records[i].By] = true
+	}
+	return len(by) == len(records)
+}
+
+// rows returns the version at which each row should be in the CRM, 0 for none, the rows
+// that are excused, and the names that several rows have.
+func (j *judge) rows() (want map[string]int64, excused, twins map[string]bool) {
+	want, excused, twins = make(map[string]int64), make(map[string]bool), make(map[string]bool)
 	for i := range j.run.Events {
 		e := &j.run.Events[i]
+		twins[e.Key] = twins[e.Key] || e.Twin
 		switch {
+		case e.Want == Skipped:
 		case e.Type == model.Delete:
 			want[e.Key] = 0
 		case e.Want == Written:
@@ -113,7 +72,7 @@ func (j *judge) rows() (want map[string]int64, excused map[string]bool) {
 			excused[e.Key] = true
 		}
 	}
-	return want, excused
+	return want, excused, twins
 }
 
 func (j *judge) appliedLate(key string) bool {

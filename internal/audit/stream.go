@@ -26,8 +26,10 @@ type StreamOptions struct {
 	// IDs are the CRM ids of the rows that are there before, by row; Tenant says which tenant
 	// a row belongs to.
 	IDs []string
-	// Late: no row carries a CRM id, none is there before, and a delete tells nothing but its key.
-	Late bool
+	// Late: no row carries a CRM id, none is there before, and a delete tells nothing but its
+	// key. Rows change their keys, their groups and, where they are settled, their partitions. Twins:
+	// some have the name of another one, and so one record with it.
+	Late, Twins bool
 }
 
 // Stream makes Debezium events and remembers what must become of each: creates of
@@ -44,8 +46,7 @@ type Stream struct {
 	events []Event
 	// Deletes are the events that delete a record, by its CRM id: a delete carries no version.
 	Deletes map[string]int64
-	// alive are the keys of the rows that are there, and dead those that were, with Late.
-	alive, dead []string
+	late    lateRows
 }
 
 // NewStream makes a stream; its seed decides all of it.
@@ -79,11 +80,15 @@ func hash(key string) uint32 {
 	return h.Sum32()
 }
 
-// Make makes the next n events, for the partitions that they name.
+// Make makes the next n events or a few more, for the partitions that they name.
 func (s *Stream) Make(n int) []*kgo.Record {
-	records := make([]*kgo.Record, n)
-	for i := range records {
-		records[i] = s.event()
+	records := make([]*kgo.Record, 0, n)
+	for len(records) < n {
+		if s.o.Late {
+			records = append(records, s.lateEvents()...)
+			continue
+		}
+		records = append(records, s.event())
 	}
 	return records
 }
@@ -97,9 +102,6 @@ type row struct {
 func (s *Stream) event() *kgo.Record {
 	version := s.next
 	s.next++
-	if s.o.Late {
-		return s.lateEvent(version)
-	}
 	n := int(s.zipf.Uint64())
 	known := row{fmt.Sprint(n), s.o.IDs[n], s.o.Partitions}
 	fresh := row{fmt.Sprintf("new-%d", version), "", s.grown}

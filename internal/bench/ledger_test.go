@@ -11,36 +11,46 @@ import (
 	"github.com/ampersink/ampersink/internal/kafkatest"
 )
 
-// lateSettings is settings for rows of which the ledger alone knows the CRM id.
-func lateSettings(brokers []string, topic, url, more string) string {
+// What the program says of its ledger, with the time that it took.
+const (
+	ledgerRead  = "the ledger is read"
+	ledgerKnown = "the ledger is known up to here" // to the new owner of partitions
+)
+
+// ledgerSettings are settings for rows of which the ledger alone knows the CRM id.
+func ledgerSettings(brokers []string, topic, url, more string) string {
 	return strings.Replace(settings(brokers, topic, url, more), "id: {field: crm_id}", "id: ledger\n    on_create: upsert\n    on_update: upsert", 1)
 }
 
-// createHeavy is a backlog of new rows, of which one in ten is updated later.
-func createHeavy(i int) (op string, id int) {
-	if i%10 == 9 {
-		return "u", i - i%1000/2 - 1
-	}
-	return "c", i
+// withAndWithout runs the program over a new backlog that does nothing but create rows, as
+// nothing else asks more of the ledger: with ids that the rows carry, and with ids that the
+// ledger knows, so that each create is announced, written down and acknowledged.
+func withAndWithout(b *testing.B, k *kafkatest.Cluster, program, url, more string, n int, ran func(with bool, u usage)) {
+	topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "c", i })
+	ran(false, child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, url, more))))
+	text := strings.Replace(ledgerSettings(k.Brokers(), topic, url, more), `"g-`, `"h-`, 1)
+	ran(true, child(b, program, "run", "--until-end", "--config", write(b, text)))
 }
 
-// BenchmarkCPUWithTheLedger runs the program over the same backlog in turn with ids that the
-// rows carry, and with ids that the ledger knows: announced, written down and acknowledged.
+// BenchmarkCPUWithTheLedger compares the processor time of a create with the ledger and without.
 func BenchmarkCPUWithTheLedger(b *testing.B) {
 	k := kafkatest.Real(b)
-	const n, rounds = 300_000, 3
+	const n, rounds = 300_000, 5
 	program := build(b, "../../cmd/ampersink", "")
 	a := newResponder(b, 0)
 	for b.Loop() {
 		var ratios, with, without []float64
 		for range rounds {
-			topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "c", i })
-			x := child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, a.URL, "size: 100, linger: 5ms")))
-			text := strings.Replace(lateSettings(k.Brokers(), topic, a.URL, "size: 100, linger: 5ms"), `"g-`, `"h-`, 1)
-			y := child(b, program, "run", "--until-end", "--config", write(b, text))
-			without, with = append(without, float64(x.cpu.Nanoseconds())/n), append(with, float64(y.cpu.Nanoseconds())/n)
-			ratios = append(ratios, float64(y.cpu)/float64(x.cpu))
+			withAndWithout(b, k, program, a.URL, "size: 100, linger: 5ms", n, func(ledger bool, u usage) {
+				if each := float64(u.cpu.Nanoseconds()) / n; ledger {
+					with = append(with, each)
+				} else {
+					without = append(without, each)
+				}
+			})
+			ratios = append(ratios, with[len(with)-1]/without[len(without)-1])
 		}
+		b.Logf("with %.0f, without %.0f ns a record, ratios %.3f", with, without, ratios)
 		b.ReportMetric(median(with), "ns-cpu/record")
 		b.ReportMetric(median(without), "ns-cpu/record-without")
 		b.ReportMetric(median(ratios), "ratio")
@@ -56,123 +66,130 @@ func BenchmarkRecordsPerSecondWithTheLedger(b *testing.B) {
 		b.Run("in_flight="+strconv.Itoa(inFlight), func(b *testing.B) {
 			n := 15_000 * inFlight
 			a := newResponder(b, 50*time.Millisecond)
-			more := "linger: 10ms, in_flight: " + strconv.Itoa(inFlight)
 			for b.Loop() {
-				var ratios, rates []float64
+				var ratios, with, without []float64
 				for range rounds {
-					topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "c", i })
-					child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, a.URL, more)))
-					without := a.span()
-					text := strings.Replace(lateSettings(k.Brokers(), topic, a.URL, more), `"g-`, `"h-`, 1)
-					child(b, program, "run", "--until-end", "--config", write(b, text))
-					with := a.span()
-					ratios, rates = append(ratios, without.Seconds()/with.Seconds()), append(rates, float64(n)/with.Seconds())
+					withAndWithout(b, k, program, a.URL, "linger: 10ms, in_flight: "+strconv.Itoa(inFlight), n, func(ledger bool, _ usage) {
+						if rate := float64(n) / a.span().Seconds(); ledger {
+							with = append(with, rate)
+						} else {
+							without = append(without, rate)
+						}
+					})
+					ratios = append(ratios, with[len(with)-1]/without[len(without)-1])
 				}
-				b.ReportMetric(median(rates), "records/s")
+				b.Logf("with %.0f, without %.0f records a second, ratios %.3f", with, without, ratios)
+				b.ReportMetric(median(with), "records/s")
 				b.ReportMetric(median(ratios), "records/s-ratio")
 			}
 		})
 	}
 }
 
-// BenchmarkReadingTheLedger starts the program over a ledger of a million rows, as it was written
-// and nothing of it compacted; then a second member, while the first creates rows: half
-// of the partitions move.
+// BenchmarkReadingTheLedger starts the program over a ledger of a million rows, of which nothing
+// is compacted: every announcement and its end are still there. Then it starts a second member
+// while the first one creates rows: half of the partitions move, and the new owner waits for
+// the barrier.
 func BenchmarkReadingTheLedger(b *testing.B) {
 	k := kafkatest.Real(b)
-	const rows, rounds = 1_000_000, 3
+	const rows, rounds, more = 1_000_000, 3, 100_000
 	program := build(b, "../../cmd/ampersink", "")
 	a := newResponder(b, 20*time.Millisecond)
 	topic := k.NewTopic(b, 8, nil)
-	text := lateSettings(k.Brokers(), topic, a.URL, "linger: 10ms, in_flight: 4")
-	b.Logf("%d rows written within %s", rows, fillLedger(b, k.Endpoint, "g-"+topic, topic, 0, rows))
-	const (
-		read  = "the ledger is read"
-		known = "the ledger is known up to here"
-	)
+	text := ledgerSettings(k.Brokers(), topic, a.URL, "linger: 10ms, in_flight: 4")
+	b.Logf("%d rows written within %s", rows, fillLedger(b, k.Endpoint, "g-"+topic, topic, rows))
+	next := firstRow + rows
 	for b.Loop() {
 		var reads, cpu, barriers, moved, peaks []float64
-		for round := range rounds {
+		for range rounds {
 			one := start(b, program, text)
-			said := one.says(1, read)
+			said := one.says(ledgerRead)
 			if said.Rows < rows {
 				b.Fatalf("%d rows were read, expected %d", said.Rows, rows)
 			}
 			reads, cpu = append(reads, said.Took/1000), append(cpu, one.used().Seconds())
-			barriers = append(barriers, one.says(1, known).Took)
-			const more = 100_000
-			fill(b, k.Endpoint, topic, more, func(i int) (string, int) { return "c", firstRow + rows + round*more + i })
-			two := start(b, program, text)
+			barriers = append(barriers, one.says(ledgerKnown).Took)
+			fill(b, k.Endpoint, topic, more, func(i int) (string, int) { return "c", next + i })
+			next += more
 			before := a.rows.Load()
-			moved = append(moved, two.says(1, known).Took)
+			two := start(b, program, text)
+			moved = append(moved, two.says(ledgerKnown).Took)
 			if a.rows.Load() == before {
 				b.Error("the first member wrote nothing meanwhile")
 			}
 			peaks = append(peaks, float64(one.stop().rss)/(1<<20))
 			two.stop()
 		}
+		b.Logf("read within %.1f s; barriers: alone %.0f ms, moved %.0f ms", reads, barriers, moved)
 		b.ReportMetric(median(reads), "s-to-read")
 		b.ReportMetric(median(cpu), "s-cpu-to-read")
 		b.ReportMetric(median(peaks), "MiB-peak")
-		b.ReportMetric(median(barriers), "ms-barrier-idle")
+		b.ReportMetric(median(barriers), "ms-barrier-alone")
 		b.ReportMetric(median(moved), "ms-barrier-moved")
 		b.ReportMetric(slices.Max(moved), "ms-barrier-worst")
 	}
 }
 
-// BenchmarkTenMillionKeys compares what a record costs over a ledger of ten thousand rows and of
-// ten million, the reading of it aside: half of the records create a row, half update one that
-// is known. It takes some 3 GB of the broker's disk.
+// BenchmarkTenMillionKeys compares what a record costs over a ledger of ten thousand rows and over
+// one of ten million, the reading of it aside. It takes some 3 GB of the broker's disk.
 func BenchmarkTenMillionKeys(b *testing.B) {
 	k := kafkatest.Real(b)
-	const rounds, n = 3, 100_000
+	const rounds = 3
 	program := build(b, "../../cmd/ampersink", "")
 	a := newResponder(b, 0)
-	type side struct {
-		topic      string
-		rows       int
-		cpu        []float64 // of a record, in µs
-		peak, read float64
-		bytes      int64
-	}
-	sides := [2]side{{rows: 10_000}, {rows: 10_000_000}}
-	for i := range sides {
-		s := &sides[i]
-		s.topic = k.NewTopic(b, 8, nil)
-		b.Logf("%d rows written within %s", s.rows, fillLedger(b, k.Endpoint, "g-"+s.topic, s.topic, 0, s.rows))
-	}
-	random := rand.New(rand.NewPCG(1, 1))
+	small, large := newKnown(b, k, 10_000), newKnown(b, k, 10_000_000)
 	for b.Loop() {
 		var ratios []float64
-		for round := range rounds {
-			for i := range sides {
-				s := &sides[i]
-				fill(b, k.Endpoint, s.topic, n, func(j int) (string, int) {
-					switch {
-					case j%2 == 0:
-						return "c", firstRow + s.rows + (round*n+j)/2
-					case s.rows < n:
-						return "u", firstRow + j/2%s.rows
-					}
-					return "u", firstRow + random.IntN(s.rows)
-				})
-				r := start(b, program, lateSettings(k.Brokers(), s.topic, a.URL, "linger: 5ms, in_flight: 4"), "--until-end")
-				read := r.says(1, "the ledger is read")
-				before := r.used()
-				u := r.wait()
-				s.cpu = append(s.cpu, float64((u.cpu-before).Microseconds())/n)
-				s.peak, s.read, s.bytes = max(s.peak, float64(u.rss)), read.Took/1000, read.Bytes
-			}
-			ratios = append(ratios, sides[1].cpu[round]/sides[0].cpu[round])
+		for range rounds {
+			few, many := small.run(b, program, a.URL), large.run(b, program, a.URL)
+			ratios = append(ratios, many/few)
 		}
-		small, large := &sides[0], &sides[1]
+		b.Logf("µs a record: ten thousand keys %.2f, ten million %.2f, ratios %.3f", small.each, large.each, ratios)
 		b.ReportMetric(large.peak/(1<<20), "MiB-peak")
 		b.ReportMetric((large.peak-small.peak)/float64(large.rows-small.rows), "B-resident/key")
-		b.ReportMetric(float64(large.bytes)/float64(large.rows), "B/key")
-		b.ReportMetric(large.read, "s-to-read")
-		b.ReportMetric(median(small.cpu), "us-cpu/record-small")
-		b.ReportMetric(median(large.cpu), "us-cpu/record-large")
+		b.ReportMetric(float64(large.read.Bytes)/float64(large.read.Rows), "B/key")
+		b.ReportMetric(large.read.Took/1000, "s-to-read")
+		b.ReportMetric(median(small.each), "us-cpu/record-small")
+		b.ReportMetric(median(large.each), "us-cpu/record-large")
 		b.ReportMetric(median(ratios), "ratio")
-		b.Logf("of a record, ten thousand keys: %v µs, ten million: %v", small.cpu, large.cpu)
 	}
+}
+
+// known is a topic with a ledger of its rows.
+type known struct {
+	k      *kafkatest.Cluster
+	topic  string
+	rows   int // that the ledger knew at first
+	next   int // the row that is created next
+	random *rand.Rand
+
+	each []float64 // by run: processor time of a record, in µs
+	peak float64   // bytes, of all runs
+	read said      // by the last run
+}
+
+func newKnown(b *testing.B, k *kafkatest.Cluster, rows int) *known {
+	n := &known{k: k, topic: k.NewTopic(b, 8, nil), rows: rows, next: firstRow + rows, random: rand.New(rand.NewPCG(1, 1))}
+	b.Logf("%d rows written within %s", rows, fillLedger(b, k.Endpoint, "g-"+n.topic, n.topic, rows))
+	return n
+}
+
+// run has the program work off more records, of which one half creates rows and the other updates
+// known ones, and returns the processor time of one behind the reading of the ledger, in µs.
+func (n *known) run(b *testing.B, program, url string) float64 {
+	const records = 200_000
+	fill(b, n.k.Endpoint, n.topic, records, func(i int) (string, int) {
+		if i%2 == 0 {
+			n.next++
+			return "c", n.next - 1
+		}
+		return "u", firstRow + n.random.IntN(n.rows)
+	})
+	r := start(b, program, ledgerSettings(n.k.Brokers(), n.topic, url, "linger: 5ms, in_flight: 4"), "--until-end")
+	n.read = r.says(ledgerRead)
+	before := r.used()
+	u := r.wait()
+	each := float64((u.cpu - before).Microseconds()) / records
+	n.each, n.peak = append(n.each, each), max(n.peak, float64(u.rss))
+	return each
 }

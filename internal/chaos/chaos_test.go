@@ -49,8 +49,8 @@ func (s *suite) run(t *testing.T, first uint64, n int) {
 			})
 		}
 	})
-	t.Logf("%d runs in %s from seed %d: %d killed, %d stopped, %d frozen, %d joined, %d topics grown, %d changes of the API's faults\n%s",
-		n, time.Since(began).Round(time.Second), first, s.all.killed, s.all.stopped, s.all.frozen, s.all.joined, s.all.grown, s.all.faults, &s.sum)
+	t.Logf("%d runs in %s from seed %d: %d killed, %d of a request, %d stopped, %d frozen, %d joined, %d topics grown, %d changes of the API's faults\n%s",
+		n, time.Since(began).Round(time.Second), first, s.all.killed, s.all.caught, s.all.stopped, s.all.frozen, s.all.joined, s.all.grown, s.all.faults, &s.sum)
 }
 
 func (s *suite) seed(t *testing.T, seed uint64) {

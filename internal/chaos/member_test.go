@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +24,37 @@ type member struct {
 	way  *httptest.Server
 	once sync.Once
 	err  error
+
+	ambush atomic.Pointer[ambush]
+}
+
+// ambush kills a process in the middle of a request: its n-th one, which the API gets, or
+// which it never sees.
+type ambush struct {
+	left    atomic.Int32
+	applied bool
+	caught  chan struct{}
+}
+
+// catch lies in wait for a process: what is killed between the steps of a create has announced it,
+// and does not know what became of it.
+func (w *world) catch(m *member) {
+	a := &ambush{applied: w.random.IntN(2) == 0, caught: make(chan struct{})}
+	a.left.Store(int32(1 + w.random.IntN(4)))
+	m.ambush.Store(a)
+	w.produce(50 + w.random.IntN(200))
+	select {
+	case <-a.caught:
+	case <-time.After(3 * time.Second):
+		if a.left.Swap(-1) > 0 {
+			return // no request will take it to nought
+		}
+		<-a.caught
+	}
+	w.say("%s is killed in a request, applied: %v", m.name, a.applied)
+	w.counts.caught++
+	w.kill(m)
+	w.join()
 }
 
 // join starts a process.
@@ -30,7 +63,16 @@ func (w *world) join() {
 	m := &member{name: fmt.Sprintf("p%d", w.started)}
 	m.way = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-Sandbox-Client", m.name)
-		w.api.server.ServeHTTP(rw, r)
+		a := m.ambush.Load()
+		if a == nil || !strings.Contains(r.URL.Path, "/objects/") || a.left.Add(-1) != 0 {
+			w.api.server.ServeHTTP(rw, r)
+			return
+		}
+		if a.applied {
+			w.api.server.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		_ = m.cmd.Process.Kill() // and whoever lay in wait picks up the rest
+		close(a.caught)
 	}))
 	path := filepath.Join(w.dir, m.name+".yaml")
 	if err := os.WriteFile(path, []byte(w.config(m.way.URL)), 0o600); err != nil {

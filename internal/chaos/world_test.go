@@ -17,6 +17,7 @@ import (
 const (
 	session = 6 * time.Second // the least that Kafka takes by its own settings
 	timeout = 3 * time.Second // of a request
+	lag     = 3 * time.Second // of the index, at most
 	// patience bounds how long a run may take to come to its end after the last fault.
 	patience = 2 * time.Minute
 )
@@ -36,6 +37,8 @@ type world struct {
 
 	api    *api
 	stream *audit.Stream
+	// late: no row carries a CRM id, the ledger finds them; match: they can be searched for too.
+	late, match bool
 
 	members   []*member // that run
 	started   int
@@ -44,10 +47,11 @@ type world struct {
 }
 
 // counts is what was done.
-type counts struct{ killed, stopped, frozen, joined, grown, faults int }
+type counts struct{ killed, caught, stopped, frozen, joined, grown, faults int }
 
 func (c *counts) add(o counts) {
 	c.killed += o.killed
+	c.caught += o.caught
 	c.stopped += o.stopped
 	c.frozen += o.frozen
 	c.joined += o.joined
@@ -72,37 +76,59 @@ func newWorld(t *testing.T, s *suite, seed uint64) *world {
 			_ = os.RemoveAll(dir)
 		}
 	})
-	const rows = 40
-	w.api = newAPI(t, seed)
-	o := audit.StreamOptions{Seed: seed, IDs: w.api.seedRows(rows)}
+	w.late, w.match = seed%3 != 0, seed%3 == 2
+	w.api = newAPI(t, seed, time.Duration(w.random.Int64N(int64(lag))))
+	o := audit.StreamOptions{Seed: seed, Late: w.late, Twins: w.match}
+	if !w.late {
+		const rows = 40
+		o.IDs = w.api.seedRows(rows)
+	}
 	for range 1 + w.random.IntN(2) {
 		n := int32(1 + w.random.IntN(4))
 		o.Topics = append(o.Topics, w.kafka.NewTopic(t, n, nil))
 		o.Partitions = append(o.Partitions, n)
 	}
 	w.topics, w.partitions, w.stream = o.Topics, slices.Clone(o.Partitions), audit.NewStream(o)
-	w.api.deletes = w.stream.Deletes
+	w.api.stream = w.stream
+	if w.late && w.random.IntN(2) == 0 {
+		w.newLedger()
+	}
 	return w
 }
 
+// newLedger makes the topic of the ledger before the program does, so that it is compacted
+// while the run lasts: closed segments, as soon as the broker's cleaner comes by.
+func (w *world) newLedger() {
+	w.kafka.CreateTopic(w.t, w.group+".ledger", int32(1+w.random.IntN(4)), map[string]string{
+		"cleanup.policy": "compact", "segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "604800000",
+	})
+}
+
 func (w *world) config(url string) string {
+	name, identity := "id", "id: {field: crm_id}\n    before: full"
+	switch upsert := "\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate\n    on_group_change: move"; {
+	case w.match:
+		name, identity = "name", fmt.Sprintf("id: [ledger, {match: {external: name}}]\n    search: {index_lag: %s, on_several: first}", lag)+upsert
+	case w.late:
+		name, identity = "name", "id: ledger"+upsert
+	}
 	return fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: %s, session_timeout: %s}
-ampersand: {url: "%s", api_url: "%s", project: acme, api_key: key, timeout: %s}
+ampersand: {url: "%s", api_url: "%s", search_url: "%s", project: acme, api_key: key, timeout: %s}
 routes:
   - name: customers
     topics: ["%s"]
     envelope: debezium
-    to: {integration: crm, object: contact, group: {field: tenant}}
-    id: {field: crm_id}
-    before: full
-    fields: {email: email, version: version}
+    to: {integration: %s, object: contact, group: {field: tenant}}
+    %s
+    fields: {email: email, version: version, external: %s}
     batch: {size: 50, linger: 20ms, in_flight: 2}
 retry: {initial: 50ms, max: 1s, patience: 10s}
+limits: {search_rate: 50}
 shutdown_timeout: 10s
 admin: {listen: ""}
 log: {level: debug, format: json}
-`, strings.Join(w.kafka.Brokers(), `","`), w.group, session, url, url, timeout, strings.Join(w.topics, `","`))
+`, strings.Join(w.kafka.Brokers(), `","`), w.group, session, url, url, url, timeout, strings.Join(w.topics, `","`), integration, identity, name)
 }
 
 func (w *world) say(format string, args ...any) {
@@ -151,20 +177,24 @@ func (w *world) act() {
 		w.counts.killed++
 		w.kill(m())
 		w.join()
-	case p < 58:
+	case p < 56:
 		w.counts.stopped++
 		w.terminate(m())
 		w.join()
-	case p < 68:
+	case p < 66:
 		w.produce(50 + w.random.IntN(200))
 		w.counts.frozen++
 		w.freeze(m(), session+time.Duration(1+w.random.IntN(5))*time.Second)
-	case p < 76 && len(w.members) < 3:
+	case p < 74 && len(w.members) < 3:
 		w.counts.joined++
 		w.join()
 	case p < 80:
 		w.counts.grown++
 		w.grow()
+	case p < 84:
+		w.lull()
+	case p < 90:
+		w.catch(m())
 	default:
 		w.counts.faults++
 		w.api.worsen(w.random)
@@ -172,11 +202,28 @@ func (w *world) act() {
 }
 
 func (w *world) produce(n int) {
-	w.api.mu.Lock() // which reads the stream's deletes
+	w.api.mu.Lock() // which reads the stream
 	records := w.stream.Make(n)
+	events := w.stream.Events()
 	w.api.mu.Unlock()
-	w.say("%d events", n)
+	w.say("%d events", len(records))
+	for i, e := range events[len(events)-len(records):] {
+		w.say("%s: %s %s", &e, records[i].Key, records[i].Value)
+	}
 	w.kafka.ProduceTo(w.t, records...)
+}
+
+// lull waits for everything to be settled, if that does not take long: rows may go to other
+// partitions then.
+func (w *world) lull() {
+	for range 15 {
+		if len(w.behind()) == 0 {
+			w.say("all is settled")
+			w.stream.Settled()
+			return
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
 }
 
 // grow gives a topic more partitions.
@@ -225,6 +272,9 @@ func (w *world) judge(behind []string) *audit.Report {
 			w.t.Errorf("a dead letter that cannot be read: %v", err)
 		}
 		run.Letters = append(run.Letters, letters...)
+	}
+	if run.Late, run.Match = w.late, w.match; w.late {
+		run.Records = w.api.left()
 	}
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()

@@ -58,6 +58,8 @@ type Learned struct {
 	Found string
 	// Searched is when a search last found nothing.
 	Searched time.Time
+	// In is whose CRM Found and Searched are about.
+	In string
 	// Gone is the id of a record that the CRM said is not there any more: whatever still
 	// names it is late.
 	Gone string
@@ -67,6 +69,8 @@ type Learned struct {
 	// this process's, and that its request is over.
 	Doubted time.Time
 	Lost    bool
+	// Cleared: it is known by now that none was.
+	Cleared bool
 	// Waiting is since when it waits for a parent.
 	Waiting time.Time
 }

@@ -25,15 +25,16 @@ type verdict struct {
 }
 
 // answer applies what the fault lets through, writes it down, and answers.
-func (a *api) answer(process string, f fault, typ string, rows []row) answered {
+func (a *api) answer(process string, f fault, in request) answered {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	rows := in.rows
 	verdicts := make([]verdict, len(rows))
 	a.judge(f, rows, verdicts)
 	if a.crm != nil {
-		a.crm.take(typ, rows, verdicts)
+		a.crm.take(process, in.typ, in.group, rows, verdicts)
 	}
-	a.trace.add("api: %s of %d from %s: %s%s", typ, len(rows), process, orFine(f), said(rows, verdicts))
+	a.trace.add("api: %s of %d in %s from %s: %s%s", in.typ, len(rows), in.group, process, orFine(f), said(rows, verdicts))
 	for i, r := range rows {
 		v := verdicts[i]
 		if r.number == nothing {
@@ -66,7 +67,7 @@ func (a *api) answer(process string, f fault, typ string, rows []row) answered {
 				`{"operationId":"op","successCount":0,"failureCount":%d,"errors":[{"message":"something is wrong with this batch"}]}`, len(rows))}
 		}
 	}
-	return answered{status: http.StatusOK, header: header("application/json"), body: a.results(f, typ, rows, verdicts)}
+	return answered{status: http.StatusOK, header: header("application/json"), body: a.results(f, in.typ, rows, verdicts)}
 }
 
 // said shows what became of each row of a request.
@@ -184,17 +185,18 @@ func (a *api) results(f fault, typ string, rows []row, verdicts []verdict) strin
 }
 
 // late returns what applies the rows after all.
-func (a *api) late(process, typ string, rows []row) func() {
+func (a *api) late(process string, in request) func() {
 	return func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.trace.add("api: %s of %d from %s is applied after it was given up", typ, len(rows), process)
+		rows := in.rows
+		a.trace.add("api: %s of %d in %s from %s is applied after it was given up", in.typ, len(rows), in.group, process)
 		if a.crm != nil {
 			verdicts := make([]verdict, len(rows))
 			for i := range rows {
 				verdicts[i].applied = !rows[i].guilty
 			}
-			a.crm.take(typ, rows, verdicts)
+			a.crm.take(process, in.typ, in.group, rows, verdicts)
 		}
 		for _, r := range rows {
 			if !r.guilty && r.number != nothing {

@@ -56,6 +56,12 @@ type weather struct {
 	faults []fault
 }
 
+// request is a request with writes.
+type request struct {
+	typ, group string
+	rows       []row
+}
+
 // row is a record of a request.
 type row struct {
 	number int64 // of its event
@@ -113,16 +119,16 @@ func (a *api) roundTrip(process string, r *http.Request) (*http.Response, error)
 	if !strings.Contains(r.URL.Path, "/objects/") {
 		return a.searched(r, f, wait, data)
 	}
-	typ, rows, err := a.read(data)
+	in, err := a.read(data)
 	if err != nil {
 		return nil, err
 	}
 	if !pause(r, wait/2) {
 		return nil, r.Context().Err() // given up on the way there: it never arrived
 	}
-	out := a.answer(process, f, typ, rows)
+	out := a.answer(process, f, in)
 	if f == hangLate {
-		late := a.late(process, typ, rows)
+		late := a.late(process, in)
 		go func() {
 			<-r.Context().Done()
 			time.Sleep(wait)
@@ -184,17 +190,18 @@ func (a *api) draw() (fault, time.Duration) {
 	return f, a.latency/2 + time.Duration(a.random.Int64N(int64(a.latency)))
 }
 
-func (a *api) read(data []byte) (typ string, rows []row, err error) {
+func (a *api) read(data []byte) (request, error) {
 	var in struct {
-		Type   string
-		Record map[string]any
-		Batch  []struct{ Record map[string]any }
+		Type, GroupRef string
+		Record         map[string]any
+		Batch          []struct{ Record map[string]any }
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(&in); err != nil {
-		return "", nil, fmt.Errorf("BUG: a body that is no JSON: %w", err)
+		return request{}, fmt.Errorf("BUG: a body that is no JSON: %w", err)
 	}
+	out := request{typ: in.Type, group: in.GroupRef}
 	add := func(fields map[string]any) {
 		r := row{fields: fields, guilty: fields["email"] == audit.BadEmail}
 		r.id, _ = fields["id"].(string)
@@ -203,7 +210,7 @@ func (a *api) read(data []byte) (typ string, rows []row, err error) {
 		} else {
 			r.number = a.deletes[r.id]
 		}
-		rows = append(rows, r)
+		out.rows = append(out.rows, r)
 	}
 	for _, b := range in.Batch {
 		add(b.Record)
@@ -211,5 +218,5 @@ func (a *api) read(data []byte) (typ string, rows []row, err error) {
 	if in.Record != nil {
 		add(in.Record)
 	}
-	return in.Type, rows, nil
+	return out, nil
 }

@@ -20,7 +20,8 @@ type crm struct {
 }
 
 type crmRecord struct {
-	id, key          string
+	id, name, group  string
+	by               string // whose create made it
 	version          int64
 	created, deleted time.Time
 }
@@ -30,13 +31,16 @@ const nothing = -1
 
 // take applies what is to be applied of a request. Of what is not there nothing can be
 // changed: the CRM says so.
-func (c *crm) take(typ string, rows []row, verdicts []verdict) {
+func (c *crm) take(process, typ, group string, rows []row, verdicts []verdict) {
 	for i := range rows {
 		r, v := &rows[i], &verdicts[i]
 		old := c.records[r.id]
+		if old != nil && old.group != group {
+			old = nil // each group has a CRM of its own
+		}
 		switch {
 		case typ == "create" && v.applied:
-			c.create(r)
+			c.create(process, group, r)
 		case typ == "create":
 		case old == nil:
 			*v = verdict{answer: v.answer, code: "NOT_FOUND"}
@@ -53,11 +57,11 @@ func (c *crm) take(typ string, rows []row, verdicts []verdict) {
 	}
 }
 
-func (c *crm) create(r *row) {
+func (c *crm) create(process, group string, r *row) {
 	c.ids++
 	r.id = fmt.Sprint("crm-", c.ids)
-	key, _ := r.fields["external"].(string)
-	c.records[r.id] = &crmRecord{id: r.id, key: key, version: r.number, created: time.Now()}
+	name, _ := r.fields["external"].(string)
+	c.records[r.id] = &crmRecord{id: r.id, name: name, group: group, by: process, version: r.number, created: time.Now()}
 }
 
 func (c *crm) delete(r *row, v verdict, old *crmRecord) {
@@ -65,18 +69,20 @@ func (c *crm) delete(r *row, v verdict, old *crmRecord) {
 		r.number = nothing // it changes nothing, whichever event it is of
 		return
 	}
-	r.number = c.stream.DeleteOf(old.key, old.version)
+	if r.number = c.stream.EndOf(old.name, old.group, old.version); r.number == 0 {
+		r.number = nothing // it only leaves its group, which its create in the other one tells
+	}
 	if v.applied {
 		old.deleted = time.Now()
 	}
 }
 
-// search returns the records that the index shows under a key.
-func (c *crm) search(key string) (ids []string) {
+// search returns the records of a group that the index shows under a name.
+func (c *crm) search(group, name string) (ids []string) {
 	for n := 1; n <= c.ids; n++ {
 		r := c.records[fmt.Sprint("crm-", n)]
 		seen := time.Now().Add(-c.lag)
-		if r.key == key && r.created.Before(seen) && (r.deleted.IsZero() || r.deleted.After(seen)) {
+		if r.group == group && r.name == name && r.created.Before(seen) && (r.deleted.IsZero() || r.deleted.After(seen)) {
 			ids = append(ids, r.id)
 		}
 	}
@@ -87,7 +93,7 @@ func (c *crm) search(key string) (ids []string) {
 func (c *crm) left() (left []audit.Record) {
 	for _, r := range c.records {
 		if r.deleted.IsZero() {
-			left = append(left, audit.Record{ID: r.id, Key: r.key, Version: r.version})
+			left = append(left, audit.Record{ID: r.id, Key: r.name, Group: r.group, By: r.by, Version: r.version})
 		}
 	}
 	return left
@@ -111,11 +117,12 @@ func (a *api) searched(r *http.Request, f fault, wait time.Duration, data []byte
 	case hang, hangApplied, hangLate:
 		out.hang = true
 	case gateway, server500, busy429, busy503, revoked, nonsense:
-		out = a.answer("", f, "search", nil)
+		out = a.answer("", f, request{typ: "search"})
 	default:
 		a.mu.Lock()
-		ids := a.crm.search(in.FieldFilters[0].Value)
-		a.trace.add("api: search for %s finds %v", in.FieldFilters[0].Value, ids)
+		group := r.URL.Query().Get("groupRef")
+		ids := a.crm.search(group, in.FieldFilters[0].Value)
+		a.trace.add("api: search in %s for %s finds %v", group, in.FieldFilters[0].Value, ids)
 		a.mu.Unlock()
 		matches := make([]map[string]any, 0, len(ids))
 		for _, id := range ids {

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 )
 
 var errCut = errors.New("the process is gone")
@@ -23,6 +26,8 @@ type link struct {
 	cut    bool
 	frozen chan struct{} // nil, or closed at the thaw
 	conns  map[*conn]struct{}
+
+	ambush atomic.Pointer[ambush]
 }
 
 // pass waits while the process is frozen, and fails when it is gone.
@@ -73,7 +78,8 @@ func (l *link) crash() {
 
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := l.pass(); err != nil {
-		return nil, err
+		// As the network says it: the client waits between two dials then.
+		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	}
 	inner, err := l.dialer(ctx, network, address)
 	if err != nil {
@@ -95,10 +101,13 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 
 // RoundTrip implements http.RoundTripper.
 func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	before, after := stepsOfWrite(r)
+	l.at(before)
 	if err := l.pass(); err != nil {
 		return nil, err
 	}
 	resp, err := l.api.roundTrip(l.process, r)
+	l.at(after)
 	if gone := l.pass(); gone != nil {
 		return nil, gone
 	}
@@ -120,10 +129,14 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	before, after := stepsOf(p)
+	c.link.at(before)
 	if err := c.link.pass(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	c.link.at(after)
+	return n, err
 }
 
 func (c *conn) Close() error {

@@ -84,8 +84,8 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	running.Wait()
-	t.Logf("%d runs in %s from seed %d, %d of them void: %d crashes, %d freezes, %d joins, %d leaves, %d broker faults; API faults %v\n%s",
-		*seeds, time.Since(began).Round(time.Second), *first, void, all.crashes, all.freezes, all.joins, all.leaves, all.brokerFaults, faults, &sum)
+	t.Logf("%d runs in %s from seed %d, %d of them void: %d crashes, %d freezes, %d joins, %d leaves, %d topics grown, %d broker faults; API faults %v\n%s",
+		*seeds, time.Since(began).Round(time.Second), *first, void, all.crashes, all.freezes, all.joins, all.leaves, all.grown, all.brokerFaults, faults, &sum)
 	if void > 1+*seeds/50 {
 		t.Errorf("%d of %d runs are void", void, *seeds)
 	}
@@ -113,6 +113,7 @@ func (w *world) settle() {
 	deadline, nudge := time.Now().Add(settling), time.Now().Add(settling/4)
 	for len(w.behind()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Second)
+		w.supervise()
 		if time.Now().After(nudge) {
 			// The in-process broker never expires a member that died while its join was
 			// pending, as Kafka does: a rebalance is what rids the group of it.
@@ -132,6 +133,7 @@ func (w *world) settle() {
 
 // act does one thing to the world.
 func (w *world) act() {
+	w.supervise()
 	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
 	switch p := w.random.IntN(100); {
 	case p < 30 || len(w.stream.Events()) == 0:
@@ -152,23 +154,52 @@ func (w *world) act() {
 		time.Sleep(time.Duration(w.random.IntN(500)) * time.Millisecond)
 		w.counts.freezes++
 		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
-	case p < 60:
+	case p < 57:
+		w.catch(m(), w.random.IntN(3) == 0)
+	case p < 62:
 		if len(w.members) < 5 {
 			w.counts.joins++
 			w.join()
 		}
-	case p < 67:
+	case p < 68:
 		if len(w.members) > 1 {
 			w.counts.leaves++
 			w.leave(m())
 		}
 	case p < 75:
 		w.brokerFault()
-	case p < 80:
+	case p < 79:
 		w.trace.add("leaders move")
 		w.kafka.Cluster.ShufflePartitionLeaders()
+	case p < 83:
+		w.grow()
+	case p < 86:
+		w.lull()
 	default:
 		w.worsen()
+	}
+}
+
+// grow gives a topic more partitions.
+func (w *world) grow() {
+	i := w.random.IntN(len(w.topics))
+	w.partitions[i] += int32(1 + w.random.IntN(2))
+	w.trace.add("%s gets %d partitions", w.topics[i], w.partitions[i])
+	w.kafka.Grow(w.t, w.topics[i], int(w.partitions[i]))
+	w.stream.Grow(i, w.partitions[i])
+	w.counts.grown++
+}
+
+// lull waits for everything to be settled, if that does not take long: rows may go to other
+// partitions then.
+func (w *world) lull() {
+	for range 20 {
+		if len(w.behind()) == 0 {
+			w.trace.add("all is settled")
+			w.stream.Settled()
+			return
+		}
+		time.Sleep(time.Second)
 	}
 }
 

@@ -4,6 +4,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -40,6 +41,8 @@ type world struct {
 	api    *api
 	stream *audit.Stream
 	topics []string
+	// partitions is how many each topic has by now.
+	partitions []int32
 
 	eager, static bool
 	// late: no row carries a CRM id, the ledger finds them; match: they can be searched for too.
@@ -57,13 +60,14 @@ type world struct {
 }
 
 // counts is what happened in a run.
-type counts struct{ crashes, freezes, joins, leaves, brokerFaults int }
+type counts struct{ crashes, freezes, joins, leaves, grown, brokerFaults int }
 
 func (c *counts) add(o counts) {
 	c.crashes += o.crashes
 	c.freezes += o.freezes
 	c.joins += o.joins
 	c.leaves += o.leaves
+	c.grown += o.grown
 	c.brokerFaults += o.brokerFaults
 }
 
@@ -76,6 +80,7 @@ type member struct {
 	stop context.CancelFunc
 	done chan error
 
+	froze bool
 	ended atomic.Bool
 }
 
@@ -93,7 +98,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
 	w.late, w.match = seed%3 != 0, seed%3 == 2
-	o := audit.StreamOptions{Seed: seed, Late: w.late}
+	o := audit.StreamOptions{Seed: seed, Late: w.late, Twins: w.match}
 	for i := range 1 + w.random.IntN(2) {
 		o.Topics = append(o.Topics, fmt.Sprintf("shop.%d", i))
 		o.Partitions = append(o.Partitions, int32(1+w.random.IntN(4)))
@@ -102,7 +107,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	for row := range 5 + w.random.IntN(60) {
 		o.IDs = append(o.IDs, fmt.Sprint(9000+row))
 	}
-	w.topics, w.stream = o.Topics, audit.NewStream(o)
+	w.topics, w.partitions, w.stream = o.Topics, slices.Clone(o.Partitions), audit.NewStream(o)
 	w.api.deletes = w.stream.Deletes
 	if w.late {
 		w.api.crm = &crm{stream: w.stream, lag: time.Duration(w.random.IntN(20)) * time.Second, records: make(map[string]*crmRecord)}
@@ -114,8 +119,12 @@ func newWorld(t *testing.T, seed uint64) *world {
 func (w *world) produce(n int) {
 	w.api.mu.Lock() // which reads the stream's deletes
 	records := w.stream.Make(n)
+	events := w.stream.Events()
 	w.api.mu.Unlock()
-	w.trace.add("%d events are produced", n)
+	w.trace.add("%d events are produced", len(records))
+	for i, e := range events[len(events)-len(records):] {
+		w.trace.add("%s: %s %s", &e, records[i].Key, records[i].Value)
+	}
 	w.kafka.ProduceTo(w.t, records...)
 }
 
@@ -127,12 +136,12 @@ func (w *world) config(slot int) *config.Config {
 	if w.eager {
 		more += ", balancer: range"
 	}
-	identity := "id: {field: crm_id}\n    before: full"
+	name, identity := "id", "id: {field: crm_id}\n    before: full"
 	if w.late {
-		identity = "id: ledger\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate"
+		name, identity = "name", "id: ledger\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate\n    on_group_change: move"
 	}
 	if w.match {
-		identity = "id: [ledger, {match: {external: id}}]\n    search: {index_lag: 20s}\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate"
+		identity = "id: [ledger, {match: {external: name}}]\n    search: {index_lag: 20s, on_several: first}\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate\n    on_group_change: move"
 	}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: %s, session_timeout: %s%s}
@@ -143,13 +152,13 @@ routes:
     envelope: debezium
     to: {integration: hubspot, object: contact, group: {field: tenant}}
     %s
-    fields: {email: email, version: version, external: id}
+    fields: {email: email, version: version, external: %s}
     batch: {size: %d, linger: 20ms, in_flight: %d, all_or_none: %t}
 retry: {initial: 100ms, max: 5s, patience: 30s}
 limits: {search_rate: 50}
 shutdown_timeout: 20s
 admin: {listen: ""}
-`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`), identity,
+`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`), identity, name,
 		1+int(w.seed%40), 1+int(w.seed%3), w.seed%5 == 0)
 	c, err := config.Parse("sim.yaml", []byte(text), func(string) (string, bool) { return "", false }, nil)
 	if err != nil {
@@ -217,6 +226,7 @@ func (w *world) crash(m *member) {
 
 func (w *world) freeze(m *member, d time.Duration) {
 	w.trace.add("%s is frozen for %s", m.name, d)
+	m.froze = true
 	m.link.freeze()
 	w.disturb(m.name, time.Now(), time.Now().Add(d+session))
 	w.ended.Go(func() {
@@ -224,6 +234,23 @@ func (w *world) freeze(m *member, d time.Duration) {
 		w.trace.add("%s thaws", m.name)
 		m.link.thaw()
 	})
+}
+
+// supervise starts processes again that gave up: one that was frozen while it started, for
+// longer than it waits for the brokers then. Whoever runs the program does that.
+func (w *world) supervise() {
+	for _, m := range slices.Clone(w.members) {
+		select {
+		case err := <-m.done:
+			if !m.froze || !errors.Is(err, context.DeadlineExceeded) {
+				m.done <- err // to be judged
+				continue
+			}
+			w.forget(m)
+			w.join()
+		default:
+		}
+	}
 }
 
 func (w *world) disturb(process string, from, to time.Time) {

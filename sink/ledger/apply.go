@@ -35,6 +35,8 @@ func (l *Ledger) applyRecord(r *model.Record) (why string) {
 			return ""
 		}
 		return l.applyRow(&in, r)
+	case kindOwner:
+		return l.applyOwner(&in, r)
 	case kindAnn:
 		return l.applyAnnouncement(&in, r)
 	}
@@ -61,24 +63,27 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 		return "a cut key of a row"
 	}
 	k.Key = view(in.rest)
+	if r.Value == nil {
+		l.forgetOverdue(k, row.Epoch)
+	} else {
+		value := reader{rest: r.Value}
+		row.State = State(value.byte())
+		value.take(writerBytes)
+		row.Group, row.ID = value.text(), value.text()
+		row.Source, row.Offset = value.source(), value.number()
+		if value.bad || row.State == Unknown {
+			return "a cut row"
+		}
+	}
 	key := l.key(k)
 	var old Row
 	was := l.rows.glance(key, &old)
-	if r.Value == nil {
-		if was && old.Epoch == row.Epoch {
-			l.change(key, &row, &old, was, true)
-		}
+	if r.Value == nil && (!was || old.Epoch != row.Epoch) {
 		return ""
 	}
-	value := reader{rest: r.Value}
-	row.State = State(value.byte())
-	value.take(writerBytes)
-	row.Group, row.ID = value.text(), value.text()
-	row.Source, row.Offset = value.source(), value.number()
-	if value.bad || row.State == Unknown {
-		return "a cut row"
+	if !l.overdue(k, &row, r) {
+		l.change(key, &row, &old, was, true)
 	}
-	l.change(key, &row, &old, was, true)
 	return ""
 }
 

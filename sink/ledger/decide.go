@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -68,13 +69,21 @@ type deciding struct {
 	n       *model.Identity
 	learned model.Learned
 	now     time.Time
-	own     Answer
+	// own is what is known of the row, under the key that it has or else under the one that
+	// it had; row is that key.
+	own Answer
+	row RowKey
 }
 
 // Decide says what becomes of a write now. It changes nothing.
 func (d *Decider) Decide(w *model.Write, now time.Time) Decision {
 	c := &deciding{Decider: d, w: w, n: w.Identity, learned: w.Identity.Learned, now: now}
-	c.own = d.Lookup(RowKey{*c.n.Space, c.n.Key})
+	c.row = RowKey{*c.n.Space, c.n.Key}
+	c.own = d.Lookup(c.row)
+	if c.n.Former != "" && c.own.State == Unknown && c.own.Open == nil {
+		c.row.Key = c.n.Former
+		c.own = d.Lookup(c.row)
+	}
 	id, group, known := c.id()
 	var out Decision
 	if known {
@@ -92,7 +101,7 @@ func (d *Decider) Decide(w *model.Write, now time.Time) Decision {
 // id returns the CRM id that is known, and whose CRM it is in.
 func (c *deciding) id() (id, group string, known bool) {
 	if c.learned.Found != "" {
-		return c.learned.Found, c.n.Group, true
+		return c.learned.Found, cmp.Or(c.learned.In, c.n.Group), true
 	}
 	for _, s := range c.n.Rules.Sources {
 		switch {
@@ -101,7 +110,7 @@ func (c *deciding) id() (id, group string, known bool) {
 		case s == model.FromLedger && c.own.State == Known && c.own.ID != c.learned.Gone:
 			return c.own.ID, c.own.Group, true
 		case s == model.FromLedger && c.n.Former != "":
-			if a := c.Lookup(RowKey{*c.n.Space, c.n.Former}); a.State == Known {
+			if a := c.Lookup(RowKey{*c.n.Space, c.n.Former}); a.State == Known && a.ID != c.learned.Gone {
 				return a.ID, a.Group, true
 			}
 		}
@@ -127,22 +136,28 @@ func (c *deciding) known(id, group string) Decision {
 		case c.n.Rules.DeletesMoved:
 			return Decision{Type: model.Delete, ID: id, Group: group, Moving: true}
 		default:
-			return c.unknown() // the record in the other group is left alone
+			c.leave()
+			return c.unknown()
 		}
 	}
 	return Decision{Type: model.Update, ID: id, Group: group}
 }
 
+// leave leaves the record in the other group alone: whether the row is in the group that it names
+// now is another question, of which an open create may be a part.
+func (c *deciding) leave() {
+	c.learned.Cleared = c.own.Open == nil
+	if c.learned.In != c.n.Group {
+		c.learned.Found, c.learned.Searched = "", time.Time{}
+	}
+}
+
 // unknown decides about a row of which no id is known.
 func (c *deciding) unknown() Decision {
-	if src := c.w.Source; c.own.State == Exists && c.own.Source == src.TopicPartition && c.own.Offset == src.Offset {
-		// This very write created it, and its offset was not committed before the process ended.
-		return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}}
-	}
 	if since, lost, doubt := c.doubt(); doubt {
 		return c.doubtful(since, lost)
 	}
-	if c.searchable() && c.learned.Gone == "" && c.learned.Searched.IsZero() && (c.w.Want != model.Create || c.n.Upsert) {
+	if c.searchable() && c.learned.Gone == "" && c.searched().IsZero() && (c.w.Want != model.Create || c.n.Upsert) {
 		if id := c.Recent(c.w); id != "" {
 			return c.known(id, c.n.Group)
 		}
@@ -156,25 +171,40 @@ func (c *deciding) searchable() bool { return c.n.Match != "" && c.group() != ""
 
 func (c *deciding) search() Decision { return Decision{Action: Search, Group: c.group()} }
 
-// group is whose CRM the record is in, or may be: a delete does not tell it.
+// searched is when a search there last found nothing.
+func (c *deciding) searched() (at time.Time) {
+	if c.learned.In == "" || c.learned.In == c.group() {
+		at = c.learned.Searched
+	}
+	return at
+}
+
+// group is whose CRM the record is in, or may be: a delete does not tell it, and a row
+// that has changed its group may still be in the one before.
 func (c *deciding) group() string {
 	switch {
-	case c.n.Group != "":
-		return c.n.Group
+	case c.learned.Cleared:
+	case c.own.Open != nil: // what the row says is older
+		return cmp.Or(c.own.Open.Group, c.n.Group)
 	case c.own.State != Unknown:
-		return c.own.Group
-	case c.own.Open != nil:
-		return c.own.Open.Group
+		return cmp.Or(c.own.Group, c.n.Group)
 	}
-	return ""
+	return c.n.Group
 }
 
 // unfound decides about a row that is surely not known to be in the CRM.
 func (c *deciding) unfound() Decision {
-	switch {
-	case c.own.State == Exists && c.learned.Gone == "":
+	switch src := c.w.Source; {
+	case c.own.State != Exists || c.learned.Gone != "" || c.learned.Cleared:
+		// It is not known to be there.
+	case c.own.Source == src.TopicPartition && c.own.Offset == src.Offset:
+		// This very write created it, and its offset was not committed before the process ended.
+		return Decision{Action: Settle, Fate: model.Fate{Kind: model.Written}}
+	default:
 		return c.refuse("id_unknown", "the record of this row was created and the answer did not say its id; it was not found since (%s): "+
 			"import its id into the ledger, then replay this record", c.tried())
+	}
+	switch {
 	case c.n.Deleted && c.n.Rules.UnknownDelete == model.RuleIgnore:
 		return c.nothing()
 	case c.n.Deleted:
@@ -205,7 +235,7 @@ func (c *deciding) create() Decision {
 // says that its request is over.
 func (c *deciding) doubt() (since time.Time, lost, doubt bool) {
 	switch {
-	case c.learned.Gone != "" && c.learned.Doubted.IsZero(), c.Resend && !c.searchable():
+	case c.learned.Gone != "" && c.learned.Doubted.IsZero() && c.own.Open == nil, c.learned.Cleared, c.Resend && !c.searchable():
 		return since, false, false
 	case c.own.State == Exists && c.searchable():
 		// It is there for sure, and an index that lags need not show it yet.
@@ -227,7 +257,7 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 	if !lost {
 		over = since.Add(c.Timeout) // whoever sent it may still get an answer, and write the id down
 	}
-	await := Decision{Action: Await, Watch: RowKey{*c.n.Space, c.n.Key}, Why: "a create of this row was announced and what became of it is not known yet"}
+	await := Decision{Action: Await, Watch: c.row, Why: "a create of this row was announced and what became of it is not known yet"}
 	if !c.searchable() {
 		if c.now.Before(over) {
 			await.Until = over
@@ -236,7 +266,7 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 		return c.park()
 	}
 	last := since.Add(c.Timeout + c.n.Rules.IndexLag)
-	switch at := c.learned.Searched; {
+	switch at := c.searched(); {
 	case at.IsZero():
 		return c.search()
 	case !at.Before(last):
@@ -247,7 +277,11 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 		if c.n.Deleted {
 			return c.nothing()
 		}
-		return c.unfound()
+		if c.own.State == Exists {
+			return c.unfound()
+		}
+		c.learned.Cleared, c.learned.Doubted = true, time.Time{}
+		return c.unknown() // it may be in the group that it names now
 	default:
 		next := at.Add((c.Timeout + c.n.Rules.IndexLag) / searches)
 		if next.After(last) {
@@ -299,7 +333,7 @@ func (c *deciding) link(out Decision) Decision {
 	out.Links = make([]Link, len(c.n.Parents))
 	for i := range c.n.Parents {
 		p := &c.n.Parents[i]
-		if p.Key == "" {
+		if p.Key == "" || p.Field == "" && out.Type != model.Create { // the API takes associations of creates alone
 			out.Links[i].Omitted = true
 			continue
 		}

@@ -163,7 +163,7 @@ func (l *Ledger) absent(key string, epoch int64) {
 	}
 	r = Row{State: absent, Epoch: epoch}
 	l.rows.put(key, &r)
-	l.late = append(l.late, l.rowRecord(l.rowKeyOf(key), &r))
+	l.late = append(l.late, l.rowRecord(l.rowKeyOf(key), &r, model.TopicPartition{}, 0))
 }
 
 // CloseSettled says that writes of a partition are over: those that are settled, as only the
@@ -176,7 +176,7 @@ func (l *Ledger) CloseSettled(p model.TopicPartition, epoch int64, settled func(
 		}
 		delete(l.intents, key)
 		n.of.ours, n.of.unsaid = true, true
-		l.absent(key, epoch)
+		l.absent(key, max(epoch, n.epoch+1))
 		l.close(n)
 	}
 	l.unlock()
@@ -260,7 +260,7 @@ type ended struct {
 // write of such a row is ours to decide, it stays open until everything up to here is read.
 func (l *Ledger) end(a *announcement) {
 	ours := func(n intent) bool {
-		_, owned := l.owned[n.source]
+		_, owned := l.owners.own[n.source]
 		open := l.intents[n.key]
 		return owned && open != nil && open.of == a
 	}

@@ -64,10 +64,10 @@ type Ledger struct {
 	marked    chan struct{}       // closed and replaced when one is read
 	barriers  int                 // how many wait
 	hurried   bool                // as the log was told
-	epochs    map[int64]bool      // our own
-	owned     map[model.TopicPartition]struct{}
+	owners    owners
 	ended     []ended
 	late      []model.Record    // to be appended: what late records of old owners ask for
+	adopted   []*intent         // what is over when those are acknowledged
 	ends      []model.Record    // to be appended with others: of announcements, which rows say to be over
 	ending    bool              // Flush is due
 	spare     []model.Record    // empty, to be used again
@@ -89,40 +89,33 @@ func New(o Options) *Ledger {
 		marks:     make([]uint64, o.Log.Partitions()),
 		marked:    make(chan struct{}),
 		unread:    make(map[string]uint64),
-		epochs:    make(map[int64]bool),
-		owned:     make(map[model.TopicPartition]struct{}),
+		owners:    newOwners(o.Log.Partitions()),
 	}
 }
 
 // Follow keeps the ledger at what the topic says, until the context ends.
 func (l *Ledger) Follow(ctx context.Context) { l.log.Follow(ctx, l.apply) }
 
-// Barrier waits until everything is known that was acknowledged before it was called, and
-// returns the epoch of whoever called it. The epoch may be used once the group's
-// coordinator has confirmed the membership after the call.
-func (l *Ledger) Barrier(ctx context.Context) (epoch int64, err error) {
+// Barrier waits until everything is known that was acknowledged before it was called.
+func (l *Ledger) Barrier(ctx context.Context) error {
 	n := l.numbers.Add(1)
-	records := l.appendMarks(nil, n)
-	acknowledged := make(chan int64, 1)
+	return l.readBehind(ctx, l.appendMarks(nil, n), n)
+}
+
+// readBehind appends records, the last of which are the marks of that number, and waits
+// until those are read.
+func (l *Ledger) readBehind(ctx context.Context, records []model.Record, n uint64) error {
 	l.waits(1)
 	defer l.waits(-1)
-	l.append(records, func(first int64) { acknowledged <- first + 1 })
-	select {
-	case <-ctx.Done():
-		return 0, fmt.Errorf("the ledger topic does not take a mark: %w", context.Cause(ctx))
-	case epoch = <-acknowledged:
-	}
+	l.append(records, func(int64) {})
 	for {
 		read, marked := l.readTo(n)
 		if read {
-			l.mu.Lock()
-			l.epochs[epoch] = true
-			l.mu.Unlock()
-			return epoch, nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("the ledger topic was not read up to its end: %w", context.Cause(ctx))
+			return fmt.Errorf("the ledger topic does not take a mark, or is not read up to it: %w", context.Cause(ctx))
 		case <-marked:
 		}
 	}
@@ -147,9 +140,13 @@ func (l *Ledger) pace() {
 // appendMarks appends a mark for each partition.
 func (l *Ledger) appendMarks(records []model.Record, n uint64) []model.Record {
 	for i := range l.marks {
-		records = append(records, l.record(int32(i), markKey(l.options.Writer), binary.AppendUvarint(nil, n)))
+		records = append(records, l.mark(int32(i), n))
 	}
 	return records
+}
+
+func (l *Ledger) mark(partition int32, n uint64) model.Record {
+	return l.record(partition, markKey(l.options.Writer), binary.AppendUvarint(nil, n))
 }
 
 // readTo reports whether the marks of that number were read in every partition.
@@ -157,19 +154,6 @@ func (l *Ledger) readTo(n uint64) (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Min(l.marks) >= n, l.marked
-}
-
-// Own says that partitions of the source are this process's, or are not any more.
-func (l *Ledger) Own(ps []model.TopicPartition, owned bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, p := range ps {
-		if owned {
-			l.owned[p] = struct{}{}
-		} else {
-			delete(l.owned, p)
-		}
-	}
 }
 
 // Answer is what is known of a row.
@@ -195,7 +179,7 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 	defer l.mu.Unlock()
 	key := l.key(k)
 	if l.rows.get(key, &a.Row) && a.State == absent {
-		a.Row = Row{}
+		a.Row = Row{Epoch: a.Epoch}
 	}
 	if n := l.intents[key]; n != nil {
 		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}

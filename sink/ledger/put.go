@@ -11,13 +11,30 @@ import (
 type Entry struct {
 	RowKey
 	Row
+	// By is the partition of the source whose owner says so; none: Source.
+	By model.TopicPartition
 }
 
+// End ends announcements: those of creates that are over by what was put and acknowledged, and
+// with all also those that it has put something into the place of. That is for the owner of the rows
+// to call, who was not replaced: of an open create, a later owner finds out what became of it.
+type End func(over []Create, all bool)
+
 // Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
-// answers it at once; done is called when it is acknowledged, and over are announced creates that
-// are over then. Nothing of the entries is kept.
-func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
-	out := rowRecords{ledger: l}
+// answers it at once; done is called when it is acknowledged. Nothing of the entries is kept.
+func (l *Ledger) Put(entries []Entry, done func(End)) {
+	l.put(entries, rowRecords{}, done)
+}
+
+// Report appends what an owner that was replaced has to say of rows, and calls done when
+// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
+// may know better. Nothing of the entries is kept.
+func (l *Ledger) Report(entries []Entry, done func()) {
+	l.put(entries, rowRecords{reports: true}, func(End) { done() })
+}
+
+func (l *Ledger) put(entries []Entry, out rowRecords, done func(End)) {
+	out.ledger = l
 	l.mu.Lock()
 	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
 	l.warm(func(yield func(RowKey) bool) {
@@ -33,8 +50,12 @@ func (l *Ledger) Put(entries []Entry, over []Create, done func()) {
 	l.closing = nil
 	l.unlock()
 	l.append(out.records, func(int64) {
-		l.acknowledged(closing, over)
-		done()
+		done(func(over []Create, all bool) {
+			if !all {
+				closing = nil
+			}
+			l.acknowledged(closing, over)
+		})
 	})
 }
 
@@ -55,7 +76,10 @@ func (l *Ledger) Import(entries []Entry, done func()) {
 		}
 	}
 	l.mu.Unlock()
-	l.Put(entries, nil, done)
+	l.put(entries, rowRecords{imported: true}, func(end End) {
+		end(nil, true)
+		done()
+	})
 }
 
 // put applies an entry and appends its records. Those of one row go to one partition,
@@ -69,10 +93,19 @@ func (w *rowRecords) put(e *Entry) {
 	}
 	var old Row
 	was := l.rows.glance(key, &old)
-	l.change(key, &row, &old, was, false)
-	w.append(e.RowKey, &row)
+	if !w.reports {
+		l.change(key, &row, &old, was, false)
+	}
+	source, epoch := e.By, e.Epoch
+	switch {
+	case w.imported:
+		epoch = 0
+	case source.Topic == "":
+		source = e.Source
+	}
+	w.append(e.RowKey, &row, source, epoch)
 	if was && old.Epoch < row.Epoch {
-		w.append(e.RowKey, &Row{Epoch: old.Epoch})
+		w.append(e.RowKey, &Row{Epoch: old.Epoch}, source, epoch)
 	}
 }
 
@@ -82,11 +115,15 @@ type rowRecords struct {
 	records []model.Record
 	text    []byte
 	left    int // how many are still to come, about
+	// imported: no owner says so, but a person, who is not late.
+	imported bool
+	// reports: this process takes them as it does those of others.
+	reports bool
 }
 
 // append appends the record that says what a row is, or, with State Unknown, that the record
-// of this epoch has ended.
-func (w *rowRecords) append(k RowKey, r *Row) {
+// of this epoch has ended. The source and its epoch are whose owner says so; none, if no owner does.
+func (w *rowRecords) append(k RowKey, r *Row, source model.TopicPartition, epoch int64) {
 	l := w.ledger
 	if size := recordBytes(&k, r.Group, r.ID, r.Source.Topic); cap(w.text)-len(w.text) < size {
 		w.text = make([]byte, 0, size*max(1, w.left))
@@ -95,20 +132,28 @@ func (w *rowRecords) append(k RowKey, r *Row) {
 	from := len(w.text)
 	w.text = appendRowKey(w.text, k, r.Epoch)
 	record.Key = w.text[from:len(w.text):len(w.text)]
-	if r.State == Unknown {
-		record.Headers = l.header
-	} else {
+	switch {
+	case r.State != Unknown:
+		writer := l.options.Writer
+		if w.reports {
+			writer = nobody
+		}
 		from = len(w.text)
-		w.text = appendRowValue(w.text, r, l.options.Writer)
+		w.text = appendRowValue(w.text, r, writer)
 		record.Value = w.text[from:len(w.text):len(w.text)]
+	case !w.reports:
+		record.Headers = l.header
+	}
+	if source.Topic != "" && (r.State == Unknown || r.Source != source || r.Epoch != epoch) || source.Topic == "" && r.Source.Topic != "" {
+		record.Headers = by(record.Headers, source, epoch)
 	}
 	w.records = append(w.records, record)
 }
 
 // rowRecord is one such record.
-func (l *Ledger) rowRecord(k RowKey, r *Row) model.Record {
+func (l *Ledger) rowRecord(k RowKey, r *Row, source model.TopicPartition, epoch int64) model.Record {
 	w := rowRecords{ledger: l}
-	w.append(k, r)
+	w.append(k, r, source, epoch)
 	return w.records[0]
 }
 
@@ -121,9 +166,6 @@ func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
 		} else {
 			l.rows.put(key, r)
 		}
-	case r.State == Known && (old.State == Exists || old.State == Doubt) && r.Source == old.Source && r.Offset == old.Offset:
-		// The answer that the old owner got after all, to the very create that is in doubt.
-		l.adopt(key, r, old)
 	case r.State != Unknown:
 		l.obsolete(l.rowKeyOf(key), r.Epoch)
 		return
@@ -142,30 +184,17 @@ func (l *Ledger) note(key string) {
 	}
 }
 
-// adopt takes over what a late record of an old owner knows. The record itself would come
-// back, were the row to be forgotten: the owner puts its own in its place.
-func (l *Ledger) adopt(key string, r, old *Row) {
-	adopted := *r
-	adopted.Epoch = old.Epoch
-	l.rows.put(key, &adopted)
-	if l.epochs[old.Epoch] {
-		k := l.rowKeyOf(key)
-		l.late = append(l.late, l.rowRecord(k, &adopted))
-		l.obsolete(k, r.Epoch)
-	}
-}
-
 // obsolete ends the record of an old owner that came behind the new owner's: compaction
 // keeps both, as their keys differ, and with the new one's end it would count again.
 func (l *Ledger) obsolete(k RowKey, epoch int64) {
-	l.late = append(l.late, l.rowRecord(k, &Row{Epoch: epoch}))
+	l.late = append(l.late, l.rowRecord(k, &Row{Epoch: epoch}, model.TopicPartition{}, 0))
 }
 
 // unlock gives the lock back. Then it tells of watched rows that have changed, and appends
 // what the change has led to.
 func (l *Ledger) unlock() {
-	changed, late := len(l.changes) > 0, l.late
-	l.late = nil
+	changed, late, adopted := len(l.changes) > 0, l.late, l.adopted
+	l.late, l.adopted = nil, nil
 	if len(l.ends) > 0 && !l.ending {
 		l.ending = true
 		time.AfterFunc(endAfter, l.Flush)
@@ -173,7 +202,7 @@ func (l *Ledger) unlock() {
 	l.pace()
 	l.mu.Unlock()
 	if len(late) > 0 {
-		l.append(late, func(int64) {})
+		l.append(late, func(int64) { l.acknowledged(adopted, nil) })
 	}
 	if changed {
 		l.options.Changed()

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"encoding/binary"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -43,6 +44,12 @@ func (k RowKey) Compare(o RowKey) int {
 	return cmp.Or(k.Space.Compare(o.Space), cmp.Compare(k.Key, o.Key))
 }
 
+// clone returns a key that keeps nothing else.
+func (k RowKey) clone() RowKey {
+	s := k.Space
+	return RowKey{model.Space{Integration: strings.Clone(s.Integration), Object: strings.Clone(s.Object), Name: strings.Clone(s.Name)}, strings.Clone(k.Key)}
+}
+
 // Row is what is known of a source row.
 type Row struct {
 	State State
@@ -68,19 +75,24 @@ type Intent struct {
 //	row:          'r' integration object space epoch, then the source key -> state writer group id topic partition offset
 //	announcement: 'a' writer number -> time, how many, then its intents: what of one is as before, source key, offset, the rest
 //	mark:         'm' writer -> number
+//	owner:        'o' topic partition -> epoch
 //
 // Texts are a length and the bytes, numbers are uvarints; the writer of a row has 8 bytes. A null
 // value ends a row or an announcement.
 const (
-	version  = 1
-	kindRow  = 'r'
-	kindAnn  = 'a'
-	kindMark = 'm'
+	version   = 1
+	kindRow   = 'r'
+	kindAnn   = 'a'
+	kindMark  = 'm'
+	kindOwner = 'o'
 )
 
 // writerHeader says which process ended a row: it knows its own already, and a null value has no
 // room for that.
 const writerHeader = "w"
+
+// nobody is no process: what it writes is news to all of them.
+const nobody = 0
 
 const (
 	writerBytes = 8
@@ -111,8 +123,7 @@ func appendSpace(b []byte, s *model.Space) []byte {
 
 func appendRowValue(b []byte, r *Row, writer uint64) []byte {
 	b = binary.LittleEndian.AppendUint64(append(b, byte(r.State)), writer)
-	b = appendText(appendText(appendText(b, r.Group), r.ID), r.Source.Topic)
-	b = binary.AppendUvarint(b, uint64(r.Source.Partition))
+	b = appendSource(appendText(appendText(b, r.Group), r.ID), r.Source)
 	return binary.AppendUvarint(b, uint64(r.Offset))
 }
 
@@ -186,7 +197,7 @@ func appendIntent(b []byte, c, before *Creating) []byte {
 	if known && c.Source.TopicPartition == before.Source.TopicPartition {
 		b[at] |= sameSource
 	} else {
-		b = binary.AppendUvarint(appendText(b, c.Source.Topic), uint64(c.Source.Partition))
+		b = appendSource(b, c.Source.TopicPartition)
 	}
 	if known && c.Name == before.Name && c.Epoch == before.Epoch {
 		b[at] |= sameOwner
@@ -213,6 +224,13 @@ func (r *reader) intent(n *intent, k *RowKey) {
 		n.name, n.epoch = model.WriteName(r.number()), r.number()
 	}
 }
+
+// appendSource appends a partition of the source.
+func appendSource(b []byte, p model.TopicPartition) []byte {
+	return binary.AppendUvarint(appendText(b, p.Topic), uint64(p.Partition))
+}
+
+func ownerKey(p model.TopicPartition) []byte { return appendSource([]byte{version, kindOwner}, p) }
 
 func markKey(writer uint64) []byte { return binary.AppendUvarint([]byte{version, kindMark}, writer) }
 

@@ -71,8 +71,8 @@ func TestARowIsReadAsItWasWritten(t *testing.T) {
 		{State: Exists, Source: testSource, Epoch: 2},
 		{State: Doubt, Group: "other", Source: model.TopicPartition{Topic: "t"}, Epoch: 1 << 50},
 	} {
-		record := w.rowRecord(k, &row)
-		own := w.rowRecord(k, &row)
+		record := w.rowRecord(k, &row, row.Source, row.Epoch)
+		own := w.rowRecord(k, &row, row.Source, row.Epoch)
 		l.apply(&record)
 		w.apply(&own)
 		clear(record.Key)
@@ -84,7 +84,7 @@ func TestARowIsReadAsItWasWritten(t *testing.T) {
 			t.Errorf("a record of its own was worked in: %+v", a.Row)
 		}
 	}
-	end := w.rowRecord(k, &Row{Epoch: 1 << 50})
+	end := w.rowRecord(k, &Row{Epoch: 1 << 50}, testSource, 1<<50)
 	l.apply(&end)
 	if a := l.Lookup(k); a.State != Unknown {
 		t.Errorf("%+v behind its end", a.Row)
@@ -94,10 +94,10 @@ func TestARowIsReadAsItWasWritten(t *testing.T) {
 // FuzzRecords reads records as anybody may have written them to the topic.
 func FuzzRecords(f *testing.F) {
 	w := reading(1)
-	row := w.rowRecord(rk("k"), &Row{State: Known, Group: "acme", ID: "7", Source: testSource, Offset: 5, Epoch: 3})
+	row := w.rowRecord(rk("k"), &Row{State: Known, Group: "acme", ID: "7", Source: testSource, Offset: 5, Epoch: 3}, testSource, 3)
 	creates := creating(3, 5, "a", "b")
 	for _, r := range []model.Record{
-		row, w.rowRecord(rk("k"), &Row{Epoch: 3}),
+		row, w.rowRecord(rk("k"), &Row{Epoch: 3}, testSource, 3),
 		w.record(0, annKey(annID{1, 7}), annValue(creates, time.UnixMilli(1764000000000))), w.record(0, annKey(annID{1, 7}), nil),
 		w.record(0, markKey(2), []byte{9}),
 	} {
@@ -112,7 +112,7 @@ func FuzzRecords(f *testing.F) {
 			}
 			l.apply(&r)
 			if create { // whatever was read, what a process does itself holds
-				l.Put([]Entry{{rk("k"), known("own", 1, 1<<62)}}, nil, func() {})
+				l.Put([]Entry{{RowKey: rk("k"), Row: known("own", 1, 1<<62)}}, func(End) {})
 				if a := l.Lookup(rk("k")); a.State != Known || a.ID != "own" {
 					t.Errorf("a row that was put is %+v", a.Row)
 				}
