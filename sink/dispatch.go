@@ -121,7 +121,7 @@ func (s *Sink) unsent(b *batching.Batch, flights []flight, err error) {
 	for i, e := range b.Entries {
 		delete(s.inFlight, e)
 		if then[i] == batching.Settle {
-			s.abandon(e)
+			s.abandon(e, false)
 		}
 	}
 	s.announceChange()

@@ -147,9 +147,11 @@ func (d *identities) finish(f *flushed) {
 		p := &f.writes[i]
 		switch w := p.entry.Write; {
 		case !s.owned(w):
-			delete(d.doubts, p.entry) // what was announced is the owner's to end
+			// The owner judges what was reported, and may not take it over: so it must not be known
+			// as done here, should this member become the owner again. What was announced is the
+			// owner's to end.
 			f.replaced = true
-			p.done(s)
+			s.abandon(p.entry, false)
 		case p.voice.replaced || s.parts[w.Source.TopicPartition].epoch != p.voice.owner:
 			// It is the owner again, has read the record again, and has to say it as that.
 			f.replaced = true

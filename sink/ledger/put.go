@@ -172,7 +172,9 @@ func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
 	default:
 		return
 	}
-	l.closeIntent(key, r, durable)
+	if r.State != Unknown || !was || old.State != Doubt || !durable { // that a doubt ends says nothing of its create
+		l.closeIntent(key, r, durable)
+	}
 	l.note(key)
 }
 
