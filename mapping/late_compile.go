@@ -12,8 +12,7 @@ import (
 
 // compileLate compiles how the CRM record of a row is found, when that is decided late.
 func (r *route) compileLate(c config.Route, all []config.Route) error {
-	linked := len(c.Associations.Linked) > 0 || slices.ContainsFunc(c.Fields, func(f config.Field) bool { return f.IDOf != nil })
-	if !c.ID.Late() && !linked {
+	if !c.ID.Late() && !c.HasParents() {
 		return nil
 	}
 	r.late = &late{rules: rulesOf(c)}

@@ -199,18 +199,21 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	if !s.sched.Decided(e) {
 		return
 	}
-	p := putting{entry: e, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }}
+	var row ledger.Row
 	switch known := d.ledger.Lookup(rowOf(e.Write)); {
 	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
-		d.put(p) // it is forgotten
+		// It is forgotten.
 	case fate.Reason != nil && d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
 		src := e.Write.Source
-		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group, Source: src.TopicPartition, Offset: src.Offset}
-		d.put(p)
+		row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group, Source: src.TopicPartition, Offset: src.Offset}
 	default:
-		d.carry(p)
+		if row = d.carries(e.Write); row.State == ledger.Unknown {
+			s.end(e, fate, now, now)
+			return
+		}
 	}
+	d.put(putting{entry: e, row: row, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }})
 }
 
 // newDoubt reports whether a write that is given up leaves its row in doubt, which the ledger does not

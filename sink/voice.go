@@ -70,10 +70,9 @@ type puttings struct {
 
 // flushed are writes whose fates wait for one acknowledgement of the ledger.
 type flushed struct {
-	writes []putting
-	// end ends announcements; nil: it is not acknowledged yet, or has nothing to end.
-	end          ledger.End
+	writes       []putting
 	acknowledged bool
+	end          ledger.End // of announcements; nil: a report ends none
 	over         []ledger.Create
 	replaced     bool // by another owner, for some of them
 }

@@ -252,38 +252,48 @@ func aside(log *memoryLog, writer uint64) (key string, partition int) {
 	}
 }
 
+// handedOver is a source whose old owner has announced a create and was replaced before its answer.
+type handedOver struct {
+	log        *memoryLog
+	old, owner *member
+	create     Create
+	key        string // of its row
+	partition  int    // of the log, that has the row
+}
+
+func handOver(t *testing.T) (h handedOver) {
+	h.log = newMemoryLog(2)
+	h.old, h.owner = join(t, h.log, 1), join(t, h.log, 2)
+	h.key, h.partition = aside(h.log, 1)
+	h.create = announce(t, h.old, h.key).Create(0)
+	h.owner.own()
+	return h
+}
+
 // TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown: the partitions of the topic are not
 // read in step. The old owner's late answer writes the row, and then ends its announcement.
 func TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		key, partition := aside(log, 1)
-		announced := announce(t, old, key)
-		owner.own()
-		log.stall(partition, true)
-		old.set(key, known("7", 10, old.epoch))
-		old.Over(announced.Create(0))
-		owner.wantOpen(key, true)
-		log.stall(partition, false)
-		owner.want(key, Known, "7")
-		owner.wantOpen(key, false)
+		h := handOver(t)
+		h.log.stall(h.partition, true)
+		h.old.set(h.key, known("7", 10, h.old.epoch))
+		h.old.Over(h.create)
+		h.owner.wantOpen(h.key, true)
+		h.log.stall(h.partition, false)
+		h.owner.want(h.key, Known, "7")
+		h.owner.wantOpen(h.key, false)
 	})
 }
 
 // TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver: and whoever watches its row is told.
 func TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		key, _ := aside(log, 1)
-		announced := announce(t, old, key)
-		owner.own()
-		owner.Watch(rk(key))
-		old.Over(announced.Create(0))
-		owner.wantOpen(key, false)
-		owner.want(key, Unknown, "")
-		if _, told := owner.Changes()[rk(key)]; !told {
+		h := handOver(t)
+		h.owner.Watch(rk(h.key))
+		h.old.Over(h.create)
+		h.owner.wantOpen(h.key, false)
+		h.owner.want(h.key, Unknown, "")
+		if _, told := h.owner.Changes()[rk(h.key)]; !told {
 			t.Error("whoever watches the row is not told")
 		}
 	})

@@ -41,7 +41,7 @@ func (l *Ledger) Own(ctx context.Context, ps []model.TopicPartition, confirm fun
 	if err != nil {
 		return 0, err
 	}
-	epoch, records := l.appendOwners(nil, ps, epoch)
+	epoch, records := l.ownerRecords(ps, epoch)
 	n := l.numbers.Add(1)
 	return epoch, l.readBehind(ctx, l.appendMarks(records, n), n)
 }
@@ -58,9 +58,9 @@ func (l *Ledger) newEpoch(ctx context.Context) (int64, error) {
 	}
 }
 
-// appendOwners appends the records that say who the owner is from here on. The epoch is a higher
+// ownerRecords are the records that say who the owner is from here on. The epoch is a higher
 // one where the topic was copied, and its offsets are not what they were.
-func (l *Ledger) appendOwners(records []model.Record, ps []model.TopicPartition, epoch int64) (int64, []model.Record) {
+func (l *Ledger) ownerRecords(ps []model.TopicPartition, epoch int64) (at int64, records []model.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range ps {
@@ -97,7 +97,7 @@ func (l *Ledger) applyOwner(in *reader, r *model.Record) string {
 	}
 	at := l.owners.at[r.Partition]
 	if epoch > at[p] {
-		at[model.TopicPartition{Topic: strings.Clone(p.Topic), Partition: p.Partition}] = epoch
+		at[clonePartition(p)] = epoch
 		l.endOverdue()
 	}
 	return ""
@@ -117,9 +117,8 @@ func (l *Ledger) overdue(k RowKey, row *Row, r *model.Record) bool {
 	if epoch >= l.owners.at[r.Partition][by] {
 		return false
 	}
-	late := Entry{RowKey: k.clone(), Row: *row, By: by}
-	late.Group, late.ID, late.By.Topic = strings.Clone(row.Group), strings.Clone(row.ID), strings.Clone(by.Topic)
-	late.Source.Topic = strings.Clone(row.Source.Topic)
+	late := Entry{RowKey: RowKey{cloneSpace(k.Space), strings.Clone(k.Key)}, Row: *row, By: clonePartition(by)}
+	late.Group, late.ID, late.Source = strings.Clone(row.Group), strings.Clone(row.ID), clonePartition(row.Source)
 	l.owners.overdue = append(l.owners.overdue, late)
 	l.endOverdue()
 	return true
@@ -148,6 +147,7 @@ func (l *Ledger) judge(r *Entry) {
 	key := l.key(r.RowKey)
 	var now Row
 	known, n := l.rows.get(key, &now), l.intents[key]
+	old := now
 	same := func(source model.TopicPartition, offset int64) bool { return source == r.Source && offset == r.Offset }
 	switch {
 	case r.State == Known && known && (now.State == Exists || now.State == Doubt) && same(now.Source, now.Offset),
@@ -158,11 +158,9 @@ func (l *Ledger) judge(r *Entry) {
 	}
 	own := l.owners.own[r.By]
 	now.Epoch = max(now.Epoch, own)
-	var old Row
-	was := l.rows.glance(key, &old)
 	others := l.closing
 	l.closing = nil
-	l.change(key, &now, &old, was, false)
+	l.change(key, &now, &old, known, false)
 	l.adopted = append(l.adopted, l.closing...)
 	l.closing = others
 	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.By, own))
