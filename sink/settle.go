@@ -26,7 +26,7 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 	for i, e := range b.Entries {
 		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
 		s.identity.learned(e, &a.Outcomes[i], &flights[i])
-		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], began)
+		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], &flights[i], began)
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
 		}
