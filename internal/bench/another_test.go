@@ -57,17 +57,15 @@ type pair struct {
 // compare has both work off new backlogs of n updates, one in turn with the other, and reports the
 // median of the ratios of a figure. It returns the last backlog's topic.
 func (p *pair) compare(b *testing.B, rounds, n int, url, more, unit string, figure func(usage) float64) (topic string) {
-	var ratios []float64
-	var figures [2][]float64
-	for range rounds {
+	_, _, ratio := inTurn(b, rounds, func() (float64, float64) {
+		var figures [2]float64
 		topic = backlog(b, p.k.Endpoint, n, func(i int) (string, int) { return "u", i })
 		for i, program := range p.programs {
 			text := strings.Replace(settings(p.k.Brokers(), topic, url, more), `"g-`, []string{`"g-`, `"h-`}[i], 1)
-			figures[i] = append(figures[i], figure(child(b, program, "run", "--until-end", "--config", write(b, text))))
+			figures[i] = figure(child(b, program, "run", "--until-end", "--config", write(b, text)))
 		}
-		ratios = append(ratios, figures[0][len(ratios)]/figures[1][len(ratios)])
-	}
-	b.Logf("this one %.1f, the other %.1f, ratios %.3f", figures[0], figures[1], ratios)
-	b.ReportMetric(median(ratios), unit)
+		return figures[0], figures[1]
+	})
+	b.ReportMetric(ratio, unit)
 	return topic
 }

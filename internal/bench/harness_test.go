@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,6 +207,24 @@ func resident(pid int, line string) int64 {
 	}
 	kib, _ := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
 	return kib << 10
+}
+
+// inTurn takes two figures by turns, so that both meet whatever else the machine does, and returns
+// the medians of each and of their ratios.
+func inTurn(b *testing.B, rounds int, take func() (one, other float64)) (one, other, ratio float64) {
+	b.Helper()
+	var ones, others, ratios []float64
+	for range rounds {
+		x, y := take()
+		ones, others, ratios = append(ones, x), append(others, y), append(ratios, x/y)
+	}
+	b.Logf("%.4g against %.4g, ratios %.3f", ones, others, ratios)
+	return median(ones), median(others), median(ratios)
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 func write(tb testing.TB, text string) string {

@@ -25,11 +25,11 @@ func ledgerSettings(brokers []string, topic, url, more string) string {
 // withAndWithout runs the program over a new backlog that does nothing but create rows, as
 // nothing else asks more of the ledger: with ids that the rows carry, and with ids that the
 // ledger knows, so that each create is announced, written down and acknowledged.
-func withAndWithout(b *testing.B, k *kafkatest.Cluster, program, url, more string, n int, ran func(with bool, u usage)) {
+func withAndWithout(b *testing.B, k *kafkatest.Cluster, program, url, more string, n int, figure func(usage) float64) (with, without float64) {
 	topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "c", i })
-	ran(false, child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, url, more))))
+	without = figure(child(b, program, "run", "--until-end", "--config", write(b, settings(k.Brokers(), topic, url, more))))
 	text := strings.Replace(ledgerSettings(k.Brokers(), topic, url, more), `"g-`, `"h-`, 1)
-	ran(true, child(b, program, "run", "--until-end", "--config", write(b, text)))
+	return figure(child(b, program, "run", "--until-end", "--config", write(b, text))), without
 }
 
 // BenchmarkCPUWithTheLedger compares the processor time of a create with the ledger and without.
@@ -39,21 +39,12 @@ func BenchmarkCPUWithTheLedger(b *testing.B) {
 	program := build(b, "../../cmd/ampersink", "")
 	a := newResponder(b, 0)
 	for b.Loop() {
-		var ratios, with, without []float64
-		for range rounds {
-			withAndWithout(b, k, program, a.URL, "size: 100, linger: 5ms", n, func(ledger bool, u usage) {
-				if each := float64(u.cpu.Nanoseconds()) / n; ledger {
-					with = append(with, each)
-				} else {
-					without = append(without, each)
-				}
-			})
-			ratios = append(ratios, with[len(with)-1]/without[len(without)-1])
-		}
-		b.Logf("with %.0f, without %.0f ns a record, ratios %.3f", with, without, ratios)
-		b.ReportMetric(median(with), "ns-cpu/record")
-		b.ReportMetric(median(without), "ns-cpu/record-without")
-		b.ReportMetric(median(ratios), "ratio")
+		with, without, ratio := inTurn(b, rounds, func() (float64, float64) {
+			return withAndWithout(b, k, program, a.URL, "size: 100, linger: 5ms", n, func(u usage) float64 { return float64(u.cpu.Nanoseconds()) / n })
+		})
+		b.ReportMetric(with, "ns-cpu/record")
+		b.ReportMetric(without, "ns-cpu/record-without")
+		b.ReportMetric(ratio, "ratio")
 	}
 }
 
@@ -67,20 +58,12 @@ func BenchmarkRecordsPerSecondWithTheLedger(b *testing.B) {
 			n := 15_000 * inFlight
 			a := newResponder(b, 50*time.Millisecond)
 			for b.Loop() {
-				var ratios, with, without []float64
-				for range rounds {
-					withAndWithout(b, k, program, a.URL, "linger: 10ms, in_flight: "+strconv.Itoa(inFlight), n, func(ledger bool, _ usage) {
-						if rate := float64(n) / a.span().Seconds(); ledger {
-							with = append(with, rate)
-						} else {
-							without = append(without, rate)
-						}
-					})
-					ratios = append(ratios, with[len(with)-1]/without[len(without)-1])
-				}
-				b.Logf("with %.0f, without %.0f records a second, ratios %.3f", with, without, ratios)
-				b.ReportMetric(median(with), "records/s")
-				b.ReportMetric(median(ratios), "records/s-ratio")
+				with, _, ratio := inTurn(b, rounds, func() (float64, float64) {
+					return withAndWithout(b, k, program, a.URL, "linger: 10ms, in_flight: "+strconv.Itoa(inFlight), n,
+						func(usage) float64 { return float64(n) / a.span().Seconds() })
+				})
+				b.ReportMetric(with, "records/s")
+				b.ReportMetric(ratio, "records/s-ratio")
 			}
 		})
 	}
@@ -139,19 +122,16 @@ func BenchmarkTenMillionKeys(b *testing.B) {
 	a := newResponder(b, 0)
 	small, large := newKnown(b, k, 10_000), newKnown(b, k, 10_000_000)
 	for b.Loop() {
-		var ratios []float64
-		for range rounds {
-			few, many := small.run(b, program, a.URL), large.run(b, program, a.URL)
-			ratios = append(ratios, many/few)
-		}
-		b.Logf("µs a record: ten thousand keys %.2f, ten million %.2f, ratios %.3f", small.each, large.each, ratios)
+		many, few, ratio := inTurn(b, rounds, func() (float64, float64) {
+			return large.run(b, program, a.URL), small.run(b, program, a.URL)
+		})
 		b.ReportMetric(large.peak/(1<<20), "MiB-peak")
 		b.ReportMetric((large.peak-small.peak)/float64(large.rows-small.rows), "B-resident/key")
 		b.ReportMetric(float64(large.read.Bytes)/float64(large.read.Rows), "B/key")
 		b.ReportMetric(large.read.Took/1000, "s-to-read")
-		b.ReportMetric(median(small.each), "us-cpu/record-small")
-		b.ReportMetric(median(large.each), "us-cpu/record-large")
-		b.ReportMetric(median(ratios), "ratio")
+		b.ReportMetric(few, "us-cpu/record-small")
+		b.ReportMetric(many, "us-cpu/record-large")
+		b.ReportMetric(ratio, "ratio")
 	}
 }
 
@@ -163,9 +143,8 @@ type known struct {
 	next   int // the row that is created next
 	random *rand.Rand
 
-	each []float64 // by run: processor time of a record, in µs
-	peak float64   // bytes, of all runs
-	read said      // by the last run
+	peak float64 // bytes, of all runs
+	read said    // by the last run
 }
 
 func newKnown(b *testing.B, k *kafkatest.Cluster, rows int) *known {
@@ -189,7 +168,6 @@ func (n *known) run(b *testing.B, program, url string) float64 {
 	n.read = r.says(ledgerRead)
 	before := r.used()
 	u := r.wait()
-	each := float64((u.cpu - before).Microseconds()) / records
-	n.each, n.peak = append(n.each, each), max(n.peak, float64(u.rss))
-	return each
+	n.peak = max(n.peak, float64(u.rss))
+	return float64((u.cpu - before).Microseconds()) / records
 }
