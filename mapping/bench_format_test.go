@@ -94,14 +94,7 @@ func BenchmarkMapFormats(b *testing.B) {
 	for name, f := range benchFormats(b) {
 		b.Run(name, func(b *testing.B) {
 			m, r := f.mapper(b)
-			b.SetBytes(int64(len(r.Value)))
-			b.ReportAllocs()
-			var items []model.Item
-			for b.Loop() {
-				if items = m.Map(r, items[:0]); items[0].Write == nil {
-					b.Fatal(items[0].Fate.Reason)
-				}
-			}
+			benchMap(b, m, r)
 		})
 	}
 }

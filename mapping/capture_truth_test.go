@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// notFinite is what the routes of the captures send in place of NaN and the
+// notFinitePlaceholder is what the routes of the captures send in place of NaN and the
 // infinities.
 const notFinitePlaceholder = "not finite"
 
@@ -35,7 +35,7 @@ func columnKinds() map[string]map[string]string {
 }
 
 // truth returns what a write must say of a value that PostgreSQL prints, in the
-// form of comparable.
+// form of comparableValue.
 func truth(t *testing.T, kind, text string) string {
 	t.Helper()
 	switch text {

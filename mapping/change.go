@@ -30,6 +30,26 @@ var named = [...]model.Operation{
 	opTombstone: "tombstone", opTruncate: "truncate",
 }
 
+// words are what a dialect calls what happened to a row, without regard to case; empty:
+// it has no word for it.
+type words struct{ create, update, delete, snapshot string }
+
+// op returns opByID, which no word means, for others.
+func (w words) op(word []byte) op {
+	switch {
+	case len(word) == 0:
+	case spelled(word, w.create):
+		return opCreate
+	case spelled(word, w.update):
+		return opUpdate
+	case spelled(word, w.delete):
+		return opDelete
+	case spelled(word, w.snapshot):
+		return opSnapshot
+	}
+	return opByID
+}
+
 // change is one decoded change event.
 type change struct {
 	op op
@@ -137,6 +157,14 @@ func (in *input) root(want string) (int32, *model.Reason) {
 		return 0, refusal(codeBadEnvelope, "", "the value is %s (%s); expected %s", k, in.excerpt(in.payload), want)
 	}
 	return in.payload, nil
+}
+
+// parts is root, and members of it.
+func (in *input) parts(want string, names ...string) (root int32, at [4]int32, why *model.Reason) {
+	if root, why = in.root(want); why == nil {
+		at, why = in.members(root, names...)
+	}
+	return root, at, why
 }
 
 // member returns the node of a member of an indexed object, 0 where there is none.

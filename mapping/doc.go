@@ -23,7 +23,8 @@
 // The path of a record: its value is decoded into a document (scan.go; JSON text
 // with an index of its members, which is what every format decodes to: format.go), a
 // reader turns the document into changes (one reader per envelope, dialects.go), and each
-// route turns each change into an item (route.go, draft.go, emit.go). A reader whose rows
+// route turns each change into an item (route.go, draft.go, emit.go; late.go where the ledger or
+// a search has to say which CRM record it is). A reader whose rows
 // are inside of text makes a document of that text, which its changes then speak of. Adding a
 // dialect of CDC is adding a reader: CONTRIBUTING.md says how.
 package mapping

@@ -24,6 +24,13 @@ type draft struct {
 	insert               model.Span    // what a create writes, where that is more
 	refused              *model.Reason // why it cannot be created
 	firstParent, parents int           // of Mapper.parents
+	links                bool          // it is worth sending for its parents alone
+}
+
+// conflictOn adds a member to the conflict set of the write.
+func (d *draft) conflictOn(c model.Conflict) {
+	d.conflicts[d.conflict] = c
+	d.conflict++
 }
 
 func (d *draft) fill(w *model.Write, text model.Text, kept *model.Kept) {
@@ -124,16 +131,17 @@ func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, w
 	if d.group, why = m.group(b, c); why != nil {
 		return d, why
 	}
-	if d.conflicts[0], why = m.keyConflict(b, c); why != nil {
+	now, why := m.keyConflict(b, c)
+	if why != nil {
 		return d, why
 	}
-	d.conflict = 1
-	was, moved, why := m.keyBefore(b, c, d.conflicts[0])
+	d.conflictOn(now)
+	was, moved, why := m.keyBefore(b, c, now)
 	if why != nil {
 		return d, why
 	}
 	if moved {
-		m.conflict(&d, was)
+		d.conflictOn(was)
 	}
 	id, why := m.id(b, c)
 	if upsert {
@@ -146,8 +154,7 @@ func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, w
 	case why != nil:
 		return d, why
 	case len(id) > 0:
-		d.conflicts[d.conflict] = m.idConflict(b, d.group, id)
-		d.conflict++
+		d.conflictOn(m.idConflict(b, d.group, id))
 	case d.kind != model.Create:
 		return d, m.noID(b, c)
 	}
@@ -176,6 +183,14 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 		d.assoc = m.packer.Append(append(m.packer.Buffer(), assoc...))
 	}
 	return d, nil
+}
+
+// begin begins the text of the record, with its first draft.
+func (m *Mapper) begin() {
+	if !m.packed {
+		m.packer.Begin(m.in.record)
+		m.packed = true
+	}
 }
 
 // locate finds the columns of a route in a row: m.at holds for each the node of

@@ -12,11 +12,7 @@ func (canal) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
 		return in.tombstone(changes), nil
 	}
-	root, why := in.root(canalShape)
-	if why != nil {
-		return changes, why
-	}
-	m, why := canalOf(in, root)
+	m, root, why := canalOf(in)
 	if why != nil {
 		return changes, why
 	}
@@ -26,7 +22,7 @@ func (canal) read(in *input, changes []change) ([]change, *model.Reason) {
 		}
 		return changes, in.notARow("a schema change", root)
 	}
-	operation := canalOp(m.word)
+	operation := words{create: "INSERT", update: "UPDATE", delete: "DELETE"}.op(m.word)
 	switch {
 	case operation != opByID:
 		return m.rows(in, operation, changes)
@@ -45,20 +41,20 @@ type canalMessage struct {
 	data, old, names int32
 }
 
-func canalOf(in *input, root int32) (m canalMessage, why *model.Reason) {
-	at, why := in.members(root, "type", "isDdl", "data", "old")
+func canalOf(in *input) (m canalMessage, root int32, why *model.Reason) {
+	root, at, why := in.parts(canalShape, "type", "isDdl", "data", "old")
 	if why != nil {
-		return m, why
+		return m, root, why
 	}
 	if m.names, why = in.member(root, "pkNames"); why != nil {
-		return m, why
+		return m, root, why
 	}
 	if m.word, why = in.word(at[0], root, "type", canalShape); why != nil {
-		return m, why
+		return m, root, why
 	}
 	m.ddl = at[1] != 0 && string(in.value.read(at[1]).raw) == "true"
 	m.data, m.old = at[2], at[3]
-	return m, nil
+	return m, root, nil
 }
 
 // rows appends the change of each row.
@@ -170,16 +166,4 @@ func (in *input) keyOf(row, names int32) ([]byte, *model.Reason) {
 	k.nodes[0].next = int32(len(k.nodes))
 	k.bytes = d.read(row).raw
 	return k.appendWhole(nil, in.finder.placeholders)
-}
-
-func canalOp(word []byte) op {
-	switch {
-	case spelled(word, "INSERT"):
-		return opCreate
-	case spelled(word, "UPDATE"):
-		return opUpdate
-	case spelled(word, "DELETE"):
-		return opDelete
-	}
-	return opByID
 }

@@ -32,6 +32,7 @@ func TestCanal(t *testing.T) {
 		{name: "watermark", edit: noRow, key: null, value: row("TIDB_WATERMARK", `"data":null`), want: "refuse not_a_row", says: []string{"watermark"}},
 		{name: "statement", edit: noRow, key: null, value: row("QUERY", `"data":null`), want: "refuse not_a_row", says: []string{"statement"}},
 		{name: "unknown type", key: null, value: row("UPSERT", one), want: "refuse operation type", says: []string{"UPSERT", "expected INSERT"}},
+		{name: "empty type", key: null, value: row("", one+pk), want: "refuse operation type"},
 		{name: "no type", key: null, value: testRow, want: "refuse bad_envelope type"},
 		{name: "no rows", key: null, value: row("INSERT", `"data":[]`), want: "refuse bad_envelope data", says: []string{"absent or null"}},
 		{name: "data is a row", key: null, value: row("INSERT", `"data":{}`), want: "refuse bad_envelope data", says: []string{"an object", "in an array"}},

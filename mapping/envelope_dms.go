@@ -17,11 +17,7 @@ func (dms) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
 		return in.tombstone(changes), nil
 	}
-	root, why := in.root(dmsShape)
-	if why != nil {
-		return changes, why
-	}
-	at, why := in.members(root, "metadata", "data", dmsBefore)
+	root, at, why := in.parts(dmsShape, "metadata", "data", dmsBefore)
 	if why != nil {
 		return changes, why
 	}
@@ -35,7 +31,10 @@ func (dms) read(in *input, changes []change) ([]change, *model.Reason) {
 		}
 		return changes, in.notARow("a control record", root)
 	}
-	c := change{op: dmsOp(m.operation)}
+	c := change{op: words{create: "insert", update: "update", delete: "delete", snapshot: "load"}.op(m.operation)}
+	if c.op == opByID { // it has two words for these
+		c.op = words{create: "create", snapshot: "read"}.op(m.operation)
+	}
 	if m.unkeyed != "" {
 		c.ownKey = in.addKey(ownKey{unkeyed: m.unkeyed})
 	}
@@ -93,18 +92,4 @@ func dmsMetadataOf(in *input, root, i int32) (m dmsMetadata, why *model.Reason) 
 		}
 	}
 	return m, nil
-}
-
-func dmsOp(word []byte) op {
-	switch {
-	case spelled(word, "insert", "create"):
-		return opCreate
-	case spelled(word, "update"):
-		return opUpdate
-	case spelled(word, "delete"):
-		return opDelete
-	case spelled(word, "load", "read"):
-		return opSnapshot
-	}
-	return opByID
 }

@@ -16,11 +16,7 @@ func (maxwell) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
 		return in.tombstone(changes), nil
 	}
-	root, why := in.root(maxwellShape)
-	if why != nil {
-		return changes, why
-	}
-	at, why := in.members(root, "type", "data", "old")
+	root, at, why := in.parts(maxwellShape, "type", "data", "old")
 	if why != nil {
 		return changes, why
 	}
@@ -29,7 +25,7 @@ func (maxwell) read(in *input, changes []change) ([]change, *model.Reason) {
 	if why != nil {
 		return changes, why
 	}
-	c := change{op: maxwellOp(word), image: noImage}
+	c := change{op: words{create: "insert", update: "update", delete: "delete", snapshot: "bootstrap-insert"}.op(word), image: noImage}
 	switch {
 	case c.op != opByID:
 	case bytes.HasPrefix(word, []byte("bootstrap-")):
@@ -51,18 +47,4 @@ func (maxwell) read(in *input, changes []change) ([]change, *model.Reason) {
 		c.before, c.changesOnly, c.proven = before, true, true
 	}
 	return append(changes, c), nil
-}
-
-func maxwellOp(word []byte) op {
-	switch {
-	case spelled(word, "insert"):
-		return opCreate
-	case spelled(word, "update"):
-		return opUpdate
-	case spelled(word, "delete"):
-		return opDelete
-	case spelled(word, "bootstrap-insert"):
-		return opSnapshot
-	}
-	return opByID
 }

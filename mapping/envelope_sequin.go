@@ -13,11 +13,7 @@ func (sequin) read(in *input, changes []change) ([]change, *model.Reason) {
 	if in.null {
 		return in.tombstone(changes), nil
 	}
-	root, why := in.root(sequinShape)
-	if why != nil {
-		return changes, why
-	}
-	at, why := in.members(root, "action", "record", "changes")
+	root, at, why := in.parts(sequinShape, "action", "record", "changes")
 	if why != nil {
 		return changes, why
 	}
@@ -26,7 +22,7 @@ func (sequin) read(in *input, changes []change) ([]change, *model.Reason) {
 	if why != nil {
 		return changes, why
 	}
-	c := change{op: sequinOp(word)}
+	c := change{op: words{create: "insert", update: "update", delete: "delete", snapshot: "read"}.op(word)}
 	if c.op == opByID {
 		return changes, refusal(codeOperation, "action", "action is %s; expected insert, update, delete or read", in.excerpt(action))
 	}
@@ -43,18 +39,4 @@ func (sequin) read(in *input, changes []change) ([]change, *model.Reason) {
 		c.before, c.changesOnly = was, true
 	}
 	return append(changes, c), nil
-}
-
-func sequinOp(word []byte) op {
-	switch {
-	case spelled(word, "insert"):
-		return opCreate
-	case spelled(word, "update"):
-		return opUpdate
-	case spelled(word, "delete"):
-		return opDelete
-	case spelled(word, "read"):
-		return opSnapshot
-	}
-	return opByID
 }

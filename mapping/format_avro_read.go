@@ -113,48 +113,41 @@ func (r *avroReader) pair(t *avroType, depth int) bool {
 
 func (r *avroReader) array(t *avroType, depth int) bool {
 	r.out = append(r.out, '[')
-	for first := true; ; {
-		n, ok := r.block()
-		if !ok {
-			return false
+	ok := r.elements(func(first bool) bool {
+		if !first {
+			r.out = append(r.out, ',')
 		}
-		if n == 0 {
-			break
-		}
-		for range n {
-			if !first {
-				r.out = append(r.out, ',')
-			}
-			first = false
-			if _, _, ok := r.value(t.items, depth, 0); !ok || !r.fits() {
-				return false
-			}
-		}
-	}
+		_, _, ok := r.value(t.items, depth, 0)
+		return ok
+	})
 	r.out = append(r.out, ']')
-	return true
+	return ok
 }
 
 func (r *avroReader) mapping(t *avroType, depth, levels int) bool {
 	r.out = append(r.out, '{')
+	ok := r.elements(func(first bool) bool {
+		name, ok := r.counted()
+		return ok && r.entry(t.items, name, first, depth, levels)
+	})
+	r.out = append(r.out, '}')
+	return ok
+}
+
+// elements reads those of an array or a map with each, block by block.
+func (r *avroReader) elements(each func(first bool) bool) bool {
 	for first := true; ; {
 		n, ok := r.block()
-		if !ok {
-			return false
-		}
-		if n == 0 {
-			break
+		if !ok || n == 0 {
+			return ok
 		}
 		for range n {
-			name, ok := r.counted()
-			if !ok || !r.entry(t.items, name, first, depth, levels) || !r.fits() {
+			if !each(first) || !r.fits() {
 				return false
 			}
 			first = false
 		}
 	}
-	r.out = append(r.out, '}')
-	return true
 }
 
 // entry reads the value of an entry of a map.

@@ -95,13 +95,20 @@ func libraryAvro(v any) any {
 		return libraryFloat(v, 64)
 	case int32, int64:
 		return json.Number(fmt.Sprint(v))
+	}
+	return within(v, libraryAvro)
+}
+
+// within does the same to each element of an array or an object.
+func within(v any, do func(any) any) any {
+	switch v := v.(type) {
 	case []any:
 		for i := range v {
-			v[i] = libraryAvro(v[i])
+			v[i] = do(v[i])
 		}
 	case map[string]any:
 		for name := range v {
-			v[name] = libraryAvro(v[name])
+			v[name] = do(v[name])
 		}
 	}
 	return v
@@ -278,21 +285,13 @@ func libraryValue(f protoreflect.FieldDescriptor, v protoreflect.Value) any {
 
 // normal makes equal numbers read the same.
 func normal(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		r, ok := new(big.Rat).SetString(string(v))
-		if !ok {
-			return "no number: " + string(v)
-		}
-		return "the number " + r.RatString()
-	case []any:
-		for i := range v {
-			v[i] = normal(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = normal(v[name])
-		}
+	n, isNumber := v.(json.Number)
+	if !isNumber {
+		return within(v, normal)
 	}
-	return v
+	r, ok := new(big.Rat).SetString(string(n))
+	if !ok {
+		return "no number: " + string(n)
+	}
+	return "the number " + r.RatString()
 }

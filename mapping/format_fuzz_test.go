@@ -84,14 +84,20 @@ func FuzzAvro(f *testing.F) {
 		if !ok || len(rest) > 0 || strings.Contains(text, "connect.") {
 			return
 		}
-		var got any
-		decode(t, d.text, &got)
-		wantText, _ := json.Marshal(normal(libraryAvro(v)))
-		gotText, _ := json.Marshal(normal(got))
-		if !bytes.Equal(gotText, wantText) {
-			t.Fatalf("read as\n%s, the library as\n%s: %x", gotText, wantText, in)
-		}
+		sameAsLibrary(t, d.text, libraryAvro(v), in)
 	})
+}
+
+// sameAsLibrary compares what was read with what the library reads.
+func sameAsLibrary(t *testing.T, text []byte, library any, in []byte) {
+	t.Helper()
+	var got any
+	decode(t, text, &got)
+	wantText, _ := json.Marshal(normal(library))
+	gotText, _ := json.Marshal(normal(got))
+	if !bytes.Equal(gotText, wantText) {
+		t.Fatalf("read as\n%s, the library as\n%s: %x", gotText, wantText, in)
+	}
 }
 
 // errLibrary is a panic of the library: it has one for keys of maps that are of
@@ -141,12 +147,6 @@ func FuzzProtobuf(f *testing.F) {
 		if !ok || err != nil {
 			return
 		}
-		var got any
-		decode(t, d.text, &got)
-		wantText, _ := json.Marshal(normal(libraryJSON(message)))
-		gotText, _ := json.Marshal(normal(got))
-		if !bytes.Equal(gotText, wantText) {
-			t.Fatalf("read as\n%s, the library as\n%s: %x", gotText, wantText, in)
-		}
+		sameAsLibrary(t, d.text, libraryJSON(message), in)
 	})
 }

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -16,35 +15,6 @@ type protoReader struct {
 	*protoScratch
 }
 
-// protoScratch is what the messages around the one that is read have collected.
-type protoScratch struct {
-	pieces []piece
-	// heads has for each field of a message its first and its last piece, and behind
-	// them for each oneof the field that is set; -1: none.
-	heads  []int32
-	prefix []byte
-}
-
-// piece is what was written of a field at one place.
-type piece struct {
-	from, to uint32
-	next     int32 // of the same field; -1: none
-	wire     protowire.Type
-}
-
-const noPiece = -1
-
-// recycle drops what a large record has left.
-func (s *protoScratch) recycle() {
-	if cap(s.pieces)*int(unsafe.Sizeof(piece{})) > maxScratch {
-		s.pieces = nil
-	}
-	if cap(s.heads)*4 > maxScratch {
-		s.heads = nil
-	}
-	s.prefix = recycled(s.prefix)
-}
-
 // read reads a message to the end of the bytes.
 func (r *protoReader) read(d *document, m *protoMessage, in []byte) bool {
 	r.begin(d, in)
@@ -53,25 +23,13 @@ func (r *protoReader) read(d *document, m *protoMessage, in []byte) bool {
 	return r.end(k, escaped, ok)
 }
 
-// collected is where the fields of a message stand in the scratch.
-type collected struct {
-	m    *protoMessage
-	base int
-}
-
-func (r *protoReader) first(c collected, i int) int32 { return r.heads[c.base+2*i] }
-func (r *protoReader) last(c collected, i int) int32  { return r.heads[c.base+2*i+1] }
-
 // message reads the message that a piece holds, and, where it is all of them, those
 // behind it: they are one message then.
 func (r *protoReader) message(m *protoMessage, at int32, all bool, depth, levels int) (k kind, escaped, ok bool) {
 	if depth >= maxDepth {
 		return 0, false, r.fail(lessNesting)
 	}
-	c, mark := collected{m, len(r.heads)}, len(r.pieces)
-	for range 2*len(m.fields) + m.oneofs {
-		r.heads = append(r.heads, noPiece)
-	}
+	c := r.enter(m)
 	for ; at != noPiece; at = r.pieces[at].next {
 		if !r.collect(c, int(r.pieces[at].from), int(r.pieces[at].to)) {
 			return 0, false, false
@@ -81,69 +39,8 @@ func (r *protoReader) message(m *protoMessage, at int32, all bool, depth, levels
 		}
 	}
 	k, escaped, ok = r.write(c, depth, levels)
-	r.heads, r.pieces = r.heads[:c.base], r.pieces[:mark]
+	r.leave(c)
 	return k, escaped, ok
-}
-
-// collect notes the pieces of the fields in r.in[from:to].
-func (r *protoReader) collect(c collected, from, to int) bool {
-	for at := from; at < to; {
-		tag, wire, n := protowire.ConsumeTag(r.in[at:to])
-		if n < 0 || tag > protowire.MaxValidNumber {
-			return r.failAt(at, "the number and the type of a field")
-		}
-		value := at + n
-		size := protowire.ConsumeFieldValue(tag, wire, r.in[value:to])
-		if size < 0 {
-			return r.failAt(value, fmt.Sprintf("a value of field %d of type %d", tag, wire))
-		}
-		at = value + size
-		if i, known := c.m.byTag[tag]; known && c.m.fields[i].takes(wire) {
-			r.note(c, int(i), r.contents(tag, wire, value, at))
-		}
-	}
-	return true
-}
-
-// contents returns the piece of a value, without its length or its end.
-func (r *protoReader) contents(tag protowire.Number, wire protowire.Type, from, to int) piece {
-	switch wire {
-	case protowire.BytesType:
-		_, size := protowire.ConsumeVarint(r.in[from:to])
-		from += size
-	case protowire.StartGroupType:
-		group, _ := protowire.ConsumeGroup(tag, r.in[from:to])
-		to = from + len(group)
-	}
-	return piece{from: uint32(from), to: uint32(to), next: noPiece, wire: wire}
-}
-
-// takes reports whether a field is written in that way; what is not counts as unknown.
-func (f *protoField) takes(wire protowire.Type) bool {
-	return wire == f.wire || wire == protowire.BytesType && f.list && f.packable()
-}
-
-func (f *protoField) packable() bool {
-	return f.wire != protowire.BytesType && f.wire != protowire.StartGroupType
-}
-
-func (r *protoReader) note(c collected, i int, p piece) {
-	r.pieces = append(r.pieces, p)
-	n := int32(len(r.pieces) - 1)
-	heads := r.heads[c.base:]
-	if o := c.m.fields[i].oneof; o >= 0 {
-		chosen := &heads[2*len(c.m.fields)+o]
-		if *chosen != noPiece && *chosen != int32(i) {
-			heads[2**chosen], heads[2**chosen+1] = noPiece, noPiece
-		}
-		*chosen = int32(i)
-	}
-	if heads[2*i] == noPiece {
-		heads[2*i] = n
-	} else {
-		r.pieces[heads[2*i+1]].next = n
-	}
-	heads[2*i+1] = n
 }
 
 // write writes a message whose fields are collected.
@@ -154,7 +51,7 @@ func (r *protoReader) write(c collected, depth, levels int) (k kind, escaped, ok
 	case protoFirst:
 		return r.field(c, 0, depth+1, levels)
 	case protoChosen:
-		chosen := r.heads[c.base+2*len(c.m.fields)]
+		chosen := r.heads[c.heads+2*len(c.m.fields)]
 		if chosen == noPiece {
 			r.out = append(r.out, "null"...)
 			return kindNull, false, true
@@ -268,16 +165,12 @@ func (r *protoReader) mapping(f *protoField, at int32, depth, levels int) bool {
 	}
 	r.out = append(r.out, '{')
 	for first := true; at != noPiece; at = r.pieces[at].next {
-		c, mark := collected{f.message, len(r.heads)}, len(r.pieces)
-		r.heads = append(r.heads, noPiece, noPiece, noPiece, noPiece)
-		for range f.message.oneofs {
-			r.heads = append(r.heads, noPiece)
-		}
+		c := r.enter(f.message)
 		if !r.collect(c, int(r.pieces[at].from), int(r.pieces[at].to)) || !r.entry(c, first, depth+1, levels) || !r.fits() {
 			return false
 		}
 		first = false
-		r.heads, r.pieces = r.heads[:c.base], r.pieces[:mark]
+		r.leave(c)
 	}
 	r.out = append(r.out, '}')
 	return true

@@ -68,6 +68,7 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 		r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: of})
 		r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: *of}}
 	}
+	associated := func(r *config.Route) { r.Associations.Fixed = []byte(`[{"to":{"id":"1"}}]`) }
 	required := func(r *config.Route) {
 		r.Fields = []config.Field{{To: "email", From: "email"}, {To: "name", From: "name", Required: true}, {To: "stage", From: "stage", HasDefault: true, Default: []byte(`"lead"`)}}
 	}
@@ -97,8 +98,27 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
 		{name: "no parent any more", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":null}`), edits: []func(*config.Route){linked},
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" parent=company/ accountid|"accountid":"|" clear`},
+		{name: "an update has no associations", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":3}`), edits: []func(*config.Route){linked, associated},
+			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" parent=company/{"id":3} accountid|"accountid":"|"`},
+		{name: "but where a record that is gone is created anew", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c","company_id":3}`),
+			edits: []func(*config.Route){linked, associated, func(r *config.Route) { r.OnGone = config.GoneRecreate }},
+			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c" associations={"to":{"id":"1"}}` +
+				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
 		{name: "nothing said of the parent", value: debeziumEvent("u", "null", `{"id":7,"email":"a@b.c"}`), edits: []func(*config.Route){linked},
 			want: `update {"id":7} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
+		{name: "a delete that sets fields links nothing", value: debeziumEvent("d", `{"id":7,"email":"a@b.c","company_id":3}`, "null"),
+			edits: []func(*config.Route){linked, beforeFull, func(r *config.Route) {
+				r.OnDelete = config.OnDelete{Set: []config.Field{{To: "status", HasValue: true, Value: []byte(`"gone"`)}}}
+			}},
+			want: `update {"id":7} deleted group=acme match="email":"a@b.c" update="status":"gone"`},
+		{name: "a parent that stayed, of an update that may be a create",
+			value: debeziumEvent("u", `{"id":7,"email":"a@b.c","name":"Ann","company_id":3}`, `{"id":7,"email":"a@b.c","name":"Bo","company_id":3}`),
+			edits: []func(*config.Route){fields("email", "email", "name", "name"), linked, upserting, beforeFull, changedOnly},
+			want: `update {"id":7} upsert group=acme match="email":"a@b.c" update="name":"Bo" insert="email":"a@b.c","name":"Bo"` +
+				` parent=company/{"id":3} accountid|"accountid":"|" parent=company/{"id":3} |{"to":{"id":"|"}}`},
+		{name: "a parent that stayed, of a row that is there", value: debeziumEvent("u", `{"id":7,"email":"a@b.c","company_id":3}`, `{"id":7,"email":"x@b.c","company_id":3}`),
+			edits: []func(*config.Route){linked, beforeFull, changedOnly},
+			want:  `update {"id":7} group=acme match="email":"x@b.c" update="email":"x@b.c"`},
 		{name: "another key of the record", key: `{"b":1,"a":"x"}`, value: debeziumEvent("c", "null", `{"email":"a@b.c"}`),
 			want: `create {"a":"x","b":1} group=acme match="email":"a@b.c" update="email":"a@b.c"`},
 	} {
@@ -123,6 +143,61 @@ func TestWhatALateWriteIsDecidedBy(t *testing.T) {
 				t.Errorf("type %s in space %s", w.Type, w.Identity.Space)
 			}
 		})
+	}
+}
+
+// An association is said once, of what is created: a row of which nothing else changed is not
+// updated for it, and one whose parent stayed neither.
+func TestAnUpdateGoesForItsParentsAloneWhereItSendsThem(t *testing.T) {
+	t.Parallel()
+	of := config.IDOf{Route: "companies", Key: []config.KeyPart{{From: "company_id"}}}
+	field := func(r *config.Route) { r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: &of}) }
+	association := func(r *config.Route) {
+		r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}}
+	}
+	for _, c := range []struct {
+		name, after string
+		edit        func(*config.Route)
+		sent        bool
+	}{
+		{"another parent of a field", `{"id":7,"email":"a@b.c","company_id":4}`, field, true},
+		{"the same parent of a field", `{"id":7,"email":"a@b.c","company_id":3}`, field, false},
+		{"another parent of an association", `{"id":7,"email":"a@b.c","company_id":4}`, association, false},
+	} {
+		m := mustNew(t, []config.Route{
+			routed(config.EnvelopeDebezium, ledgered, upserting, beforeFull, changedOnly, c.edit), routed(config.EnvelopeDebezium, companies),
+		})
+		items := m.Map(record(`{"id":7}`, debeziumEvent("u", `{"id":7,"email":"a@b.c","company_id":3}`, c.after)), nil)
+		if len(items) != 1 || (items[0].Write != nil) != c.sent || !c.sent && items[0].Fate.Kind != model.Unchanged {
+			t.Errorf("%s: %s", c.name, showAll(items))
+		}
+	}
+}
+
+// A misspelt column of an id_of would else link nothing without an error anywhere.
+func TestRowsThatLackTheKeyOfAParentAreCounted(t *testing.T) {
+	t.Parallel()
+	of := config.IDOf{Route: "companies", Key: []config.KeyPart{{From: "company_id"}}}
+	m := mustNew(t, []config.Route{
+		routed(config.EnvelopeDebezium, ledgered, func(r *config.Route) {
+			r.Fields = append(r.Fields, config.Field{To: "accountid", IDOf: &of})
+			r.Associations.Linked = []config.Linked{{Before: `{"to":{"id":"`, After: `"}}`, IDOf: of}}
+		}),
+		routed(config.EnvelopeDebezium, companies),
+	})
+	const unsent = `{"id":7,"email":"a@b.c","company_id":"__debezium_unavailable_value"}`
+	for _, event := range []string{
+		debeziumEvent("c", "null", `{"id":7,"email":"a@b.c"}`), debeziumEvent("u", "null", `{"id":7,"email":"a@b.c"}`), debeziumEvent("u", "null", unsent),
+		debeziumEvent("c", "null", `{"id":7,"email":"a@b.c","company_id":null}`), debeziumEvent("d", `{"id":7}`, "null"),
+	} {
+		m.Map(record(`{"id":7}`, event), nil)
+	}
+	want := []AbsentCount{
+		{Route: "customers", Field: "accountid", From: "company_id", Absent: 2, PlaceholderUpdates: 1},
+		{Route: "customers", Field: "associations", From: "company_id", Absent: 1}, // an update has none
+	}
+	if got := m.Absent(); !slices.Equal(got, want) {
+		t.Errorf("counted %+v, want %+v", got, want)
 	}
 }
 

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -118,6 +117,14 @@ func newMapper(c *compiled) *Mapper {
 // that conflict sets agree, and their counters.
 func (m *Mapper) Clone() *Mapper { return newMapper(m.compiled) }
 
+// Only makes the Mapper and its later clones take records for the routes of these names alone.
+// The other routes are still what an id_of may name. It is called before the first record.
+func (m *Mapper) Only(names []string) {
+	c := *m.compiled
+	c.routes = slices.DeleteFunc(slices.Clone(c.routes), func(r *route) bool { return !slices.Contains(names, r.name) })
+	m.compiled = &c
+}
+
 // Map appends the items that a record leads to: none for a transaction marker, at
 // least one for everything else. The record's bytes are not kept: what the
 // writes need of it is copied. A record that leads to one write costs two
@@ -172,16 +179,6 @@ func (m *Mapper) plan(topic string) *plan {
 // takes it, only a route that names it too.
 func (c *compiled) skipped(topic string) bool {
 	return slices.ContainsFunc(c.skip, func(s skipRule) bool { return slices.Contains(s.topics.names, topic) })
-}
-
-// prefixed joins strings so that no two lists read the same.
-func prefixed(parts ...string) []byte {
-	var b []byte
-	for _, s := range parts {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	return b
 }
 
 func unrouted(r *model.Record, p *plan) model.Item {

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -45,7 +46,7 @@ type route struct {
 	skipNulls    model.Fate
 	rules                   // what becomes of records that are no change of one row
 	onChange     bool       // an update sends what changed, where the event proves it
-	omitted      []*omitted // of all fields, in the order of the configuration
+	omitted      []*omitted // one for each field of the CRM that can be left out
 
 	// columns are the columns of a row that any source may want; the number is the
 	// place of the column in Mapper.at.
@@ -196,15 +197,14 @@ func (r *route) compileIdentity(c config.Route) error {
 }
 
 func (r *route) compileFields(c config.Route) (err error) {
-	counters := make(map[string]*omitted)
-	if r.fields, err = r.fieldList(c.Fields, "fields", counters); err != nil {
+	if r.fields, err = r.fieldList(c.Fields, "fields"); err != nil {
 		return err
 	}
-	r.set, err = r.fieldList(c.OnDelete.Set, "on_delete", counters)
+	r.set, err = r.fieldList(c.OnDelete.Set, "on_delete")
 	return err
 }
 
-func (r *route) fieldList(list []config.Field, key string, counters map[string]*omitted) ([]field, error) {
+func (r *route) fieldList(list []config.Field, key string) ([]field, error) {
 	fields := make([]field, 0, len(list))
 	seen := make(map[string]bool, len(list))
 	for _, c := range list {
@@ -227,8 +227,10 @@ func (r *route) fieldList(list []config.Field, key string, counters map[string]*
 				return nil, fmt.Errorf("%s: %s: the value %q is not JSON", key, c.To, c.Value)
 			}
 			f.constant = slices.Clone(c.Value)
-		} else if err := r.compileSource(&f, c, counters); err != nil {
+		} else if err := r.compileSource(&f, c); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", key, c.To, err)
+		} else {
+			f.omitted = r.counter(c.To, cmp.Or(c.From, c.Expr))
 		}
 		fields = append(fields, f)
 	}
@@ -237,8 +239,7 @@ func (r *route) fieldList(list []config.Field, key string, counters map[string]*
 
 func (r *route) compileAssociations(c config.Route) error {
 	if c.Associations.Field != "" {
-		const name = "associations"
-		r.from = &field{to: name, source: r.source(c.Associations.Field), omitted: r.counter(name, c.Associations.Field)}
+		r.from = &field{to: associations, source: r.source(c.Associations.Field), omitted: r.counter(associations, c.Associations.Field)}
 	}
 	if fixed := c.Associations.Fixed; fixed != nil {
 		v := jsontext.Value(slices.Clone(fixed))
@@ -250,7 +251,14 @@ func (r *route) compileAssociations(c config.Route) error {
 	return nil
 }
 
+// associations is what a route's associations are called among its fields.
+const associations = "associations"
+
+// counter returns the one counter of a field: also of one that on_delete sets.
 func (r *route) counter(field, from string) *omitted {
+	if i := slices.IndexFunc(r.omitted, func(o *omitted) bool { return o.field == field }); i >= 0 {
+		return r.omitted[i]
+	}
 	o := &omitted{field: field, from: from}
 	r.omitted = append(r.omitted, o)
 	return o

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,4 +64,22 @@ func (r *route) rowTopic(said string) (string, error) {
 
 func longKey(what string, text []byte) *model.Reason {
 	return refusal(codeNoKey, "", "%s has %d bytes (%s); expected at most %d, which the ledger keeps of each row", what, len(text), excerpt(text, 0), maxKey)
+}
+
+// maxKey bounds a source key that the ledger keeps: every member has all of them in memory.
+const maxKey = 8 << 10
+
+// keySpace is what stands before a source key in its hash.
+func keySpace(s *model.Space) []byte {
+	return append(prefixed(s.Integration, s.Object, s.Name), "key"...)
+}
+
+// prefixed joins strings so that no two lists read the same.
+func prefixed(parts ...string) []byte {
+	var b []byte
+	for _, s := range parts {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return b
 }

@@ -13,7 +13,7 @@ import (
 
 // compileSource compiles where a field's value comes from, and what is asked of
 // it.
-func (r *route) compileSource(f *field, c config.Field, counters map[string]*omitted) (err error) {
+func (r *route) compileSource(f *field, c config.Field) (err error) {
 	if c.From == "" && c.Expr == "" {
 		return errors.New("expected from, value or expr")
 	}
@@ -25,14 +25,6 @@ func (r *route) compileSource(f *field, c config.Field, counters map[string]*omi
 	}
 	t := f.treat
 	f.copied = t.typ == nil && t.as == "" && t.infinite == nil && !t.required && t.max == 0 && t.nulls == config.NullsSend && t.expr == nil
-	if counters[c.To] == nil {
-		from := c.From
-		if from == "" {
-			from = c.Expr
-		}
-		counters[c.To] = r.counter(c.To, from)
-	}
-	f.omitted = counters[c.To]
 	return nil
 }
 

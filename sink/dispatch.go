@@ -10,6 +10,7 @@ import (
 // pump sends every batch that may go now. The lock is held. It is called
 // whenever something changed that could let a batch go.
 func (s *Sink) pump() {
+	s.identity.carryOnUnsure()
 	if s.kafka == nil || s.closed || !s.kafka.LeaseValid() {
 		return // keepTime looks again when the lease is renewed
 	}
@@ -120,7 +121,7 @@ func (s *Sink) unsent(b *batching.Batch, flights []flight, err error) {
 	for i, e := range b.Entries {
 		delete(s.inFlight, e)
 		if then[i] == batching.Settle {
-			s.abandon(e)
+			s.abandon(e, false)
 		}
 	}
 	s.announceChange()

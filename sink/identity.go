@@ -33,6 +33,7 @@ type identities struct {
 	// are those that are appended with the next flush.
 	writing           map[*flushed]struct{}
 	puttings, reports puttings
+	unsure            bool // some of those that are acknowledged wait for the lease
 	// doubts are announced creates that may have been applied.
 	doubts map[*batching.Entry]ledger.Create
 
@@ -121,7 +122,11 @@ func (d *identities) again(e *batching.Entry, now time.Time) {
 	if !d.sink.sched.Resolving(e) {
 		return // dropped meanwhile
 	}
-	x := d.decide(e, now)
+	d.take(e, d.decide(e, now), now)
+}
+
+// take does what was decided of a write that had to wait, or has it done.
+func (d *identities) take(e *batching.Entry, x ledger.Decision, now time.Time) {
 	if x.Action != ledger.Send {
 		d.undecided = append(d.undecided, undecided{e, x})
 		return
@@ -145,7 +150,7 @@ func (d *identities) carryOn(now time.Time) {
 		case ledger.Search:
 			d.searches.start(u.entry, u.decision.Group)
 		case ledger.Await:
-			d.await(u.entry, &u.decision, now)
+			d.await(u.entry, u.decision.Watch, now)
 		case ledger.Settle:
 			d.settle(u.entry, u.decision.Fate, now)
 		}
@@ -154,13 +159,20 @@ func (d *identities) carryOn(now time.Time) {
 	d.flush()
 }
 
-func (d *identities) await(e *batching.Entry, x *ledger.Decision, now time.Time) {
+func (d *identities) await(e *batching.Entry, watch ledger.RowKey, now time.Time) {
+	d.ledger.Watch(watch)
+	// It may have changed since that was decided: the topic is followed beside us, and nobody
+	// would have told.
+	x := d.decide(e, now)
+	if x.Action != ledger.Await || x.Watch != watch {
+		d.take(e, x, now)
+		return
+	}
 	d.awaiting[e] = awaited{watch: x.Watch, since: now, until: x.Until, why: x.Why}
 	if d.next.IsZero() || x.Until.Before(d.next) {
 		d.next = x.Until
 	}
 	d.sink.sched.Waits(e, true)
-	d.ledger.Watch(x.Watch)
 }
 
 // look decides those again whose row has changed, and those that are due.
@@ -187,17 +199,21 @@ func (d *identities) settle(e *batching.Entry, fate model.Fate, now time.Time) {
 	if !s.sched.Decided(e) {
 		return
 	}
-	p := putting{entry: e, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }}
+	var row ledger.Row
 	switch known := d.ledger.Lookup(rowOf(e.Write)); {
 	case fate.Reason == nil && e.Write.Identity.Deleted && known.State != ledger.Unknown:
-		d.put(p) // it is forgotten
+		// It is forgotten.
 	case fate.Reason != nil && d.newDoubt(e, fate, &known):
 		// That it is in doubt is remembered too: a later write of the row must not create it.
-		p.row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group}
-		d.put(p)
+		src := e.Write.Source
+		row = ledger.Row{State: ledger.Doubt, Group: e.Write.Identity.Group, Source: src.TopicPartition, Offset: src.Offset}
 	default:
-		d.carry(p)
+		if row = d.carries(e.Write); row.State == ledger.Unknown {
+			s.end(e, fate, now, now)
+			return
+		}
 	}
+	d.put(putting{entry: e, row: row, voice: d.voice(e.Write), after: func() { s.end(e, fate, now, time.Now()) }})
 }
 
 // newDoubt reports whether a write that is given up leaves its row in doubt, which the ledger does not

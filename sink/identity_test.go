@@ -3,6 +3,7 @@ package sink_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -305,6 +307,19 @@ func TestACreateInDoubtIsSearchedForUntilTheIndexMustHaveIt(t *testing.T) {
 	}
 }
 
+// refusedThenChanged has a create end in a dead letter while the ledger learns of its row, and
+// then a change of the row read that brings nothing to search by.
+func refusedThenChanged(t *testing.T, k *kafkatest.Fake, topic string, o sink.Options, code string) {
+	t.Helper()
+	k.Produce(t, change(topic, "c", 1, 1))
+	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
+		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
+	}
+	wantLetters(t, k, topic, code)
+	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
+	runs(t, o)
+}
+
 // TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused: a later change of the row need
 // not bring what it was found by.
 func TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused(t *testing.T) {
@@ -314,13 +329,7 @@ func TestARecordThatWasFoundIsRememberedAlsoWhenItsUpdateIsRefused(t *testing.T)
 	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"},
 		sandbox.Fault{Type: "update", Count: 1, Do: sandbox.DoStatus, Status: 400, Body: "text", Message: "no"})
 	o := c.lateSink(t, k, topic, matching)
-	k.Produce(t, change(topic, "c", 1, 1))
-	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
-		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
-	}
-	wantLetters(t, k, topic, "bad_request")
-	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
-	runs(t, o)
+	refusedThenChanged(t, k, topic, o, "bad_request")
 	if n := c.requests("create"); n != 1 || len(c.records("acme")) != 1 {
 		t.Errorf("%d creates, %d records of one row", n, len(c.records("acme")))
 	}
@@ -333,13 +342,7 @@ func TestACreateInDoubtOfWhichSeveralRecordsAreFoundIsRemembered(t *testing.T) {
 	c.seed(t, "acme", map[string]any{"email": "u1@example.com"}, map[string]any{"email": "u1@example.com"})
 	c.fault(t, sandbox.Fault{Type: "create", Count: 1, Do: sandbox.DoReset, Apply: "yes"})
 	o := c.lateSink(t, k, topic, matching, func(r *config.Route) { r.OnCreate = config.ActionCreate }) // which does not look first
-	k.Produce(t, change(topic, "c", 1, 1))
-	if st := runs(t, o); st.Identity.Ledger.Intents != 0 || st.Identity.Ledger.Rows != 1 {
-		t.Errorf("the ledger holds %+v", st.Identity.Ledger)
-	}
-	wantLetters(t, k, topic, "several_matches")
-	k.Produce(t, event(topic, "u", 1, `{"id":1,"tenant":"acme","email":null,"name":"N","version":2}`))
-	runs(t, o)
+	refusedThenChanged(t, k, topic, o, "several_matches")
 	wantLetters(t, k, topic, "in_doubt", "several_matches")
 	if n := c.requests("create"); n != 1 {
 		t.Errorf("%d creates of one row", n)
@@ -705,6 +708,31 @@ func TestAPrimaryKeyThatChangesTakesItsIDAlong(t *testing.T) {
 	if got := c.records("acme"); len(got) != 2 || got[id] != "u2@example.com v3" {
 		t.Errorf("the records are %v", got)
 	}
+}
+
+// A create was answered without an id, and the change of the row's key, which cannot be written for
+// that, was settled; the process ended before its offset was committed. It is read again.
+func TestAChangedKeyOfARowWithoutAnIDIsRefusedAgainWhenItIsReadAgain(t *testing.T) {
+	t.Parallel()
+	k, a := kafkatest.NewFake(t), newAPI(t)
+	a.script = func(_ int, _ call, w http.ResponseWriter) bool {
+		_, err := io.WriteString(w, `{"operationId":"op","successCount":1,"failureCount":0,"results":[{"success":true}]}`)
+		return err == nil
+	}
+	topic := k.NewTopic(t, 1, nil)
+	come := change(topic, "c", 2, 2)
+	come.Headers = []kgo.RecordHeader{{Key: "__debezium.oldkey", Value: []byte(`{"id":1}`)}}
+	k.Produce(t, change(topic, "c", 1, 1), come)
+	o := sink.Options{Config: late(configure(t, k.Brokers(), "g", topic, a.URL, ""), func(r *config.Route) { r.OnKeyChange = config.KeyChangeMove }), Log: testLog(t), UntilEnd: true}
+	runs(t, o)
+	var before kadm.Offsets
+	before.AddOffset(topic, 0, 1, -1)
+	if err := kadm.NewClient(k.Client(t)).CommitAllOffsets(t.Context(), "g", before); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, o)
+	wantSaid(t, a, "create v1")
+	wantLetters(t, k, topic, "id_unknown", "id_unknown")
 }
 
 // in puts a record into a partition.

@@ -15,10 +15,7 @@ import (
 
 // needsLedger reports whether a route asks for what is remembered of rows.
 func needsLedger(routes []config.Route) bool {
-	return slices.ContainsFunc(routes, func(r config.Route) bool {
-		return r.ID.Late() || len(r.Associations.Linked) > 0 ||
-			slices.ContainsFunc(r.Fields, func(f config.Field) bool { return f.IDOf != nil })
-	})
+	return slices.ContainsFunc(routes, func(r config.Route) bool { return r.ID.Late() || r.HasParents() })
 }
 
 // ledgerTopic returns the topic of the ledger.

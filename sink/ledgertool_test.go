@@ -193,7 +193,7 @@ func TestLookingIntoTheLedgerWritesNothing(t *testing.T) {
 		// A zombie's, which whoever reads it has to end.
 		late := imported(t, o, 1, "late")
 		done := make(chan struct{})
-		l.Put([]sink.LedgerRow{late}, func() ([]ledger.Create, bool) { close(done); return nil, true })
+		l.Put([]sink.LedgerRow{late}, func(end ledger.End) { end(nil, true); close(done) })
 		<-done
 	})
 	ends, there := fmt.Sprint(k.EndOffsets(t, "g.ledger")), k.HasTopic(t, "g.ledger.dead")

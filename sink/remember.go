@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ampersink/ampersink/batching"
@@ -146,7 +145,7 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 	switch {
 	case unnamed(w, o):
 		d.doubts[e] = f.announced
-		d.say(rowOf(w), ledger.Row{State: ledger.Exists, Group: w.Destination.Group, Offset: w.Source.Offset}, w, d.voiceOf(w, f))
+		d.say(rowOf(w), rowAs(w, ledger.Exists, ""), w, d.voiceOf(w, f))
 	case w.Type == model.Create && o.Kind == model.Unknown && f.announced.Announced() && !d.resends(n):
 		d.doubts[e] = f.announced
 	case w.Type == model.Create && o.Kind != model.Accepted && f.announced.Announced():
@@ -176,7 +175,7 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	if !announces(w) {
 		return false
 	}
-	row := ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
+	row := rowAs(w, ledger.Known, w.ID)
 	known := d.ledger.Lookup(rowOf(w))
 	switch w.Type {
 	case model.Create:
@@ -198,6 +197,11 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 	return true
 }
 
+// rowAs is what a write says of its row.
+func rowAs(w *model.Write, state ledger.State, id string) ledger.Row {
+	return ledger.Row{State: state, Group: w.Destination.Group, ID: id, Source: w.Source.TopicPartition, Offset: w.Source.Offset}
+}
+
 // former is what is known of a write's row under the key that it had before this write.
 func (d *identities) former(w *model.Write) (a ledger.Answer) {
 	if w.Identity.Former != "" {
@@ -208,39 +212,41 @@ func (d *identities) former(w *model.Write) (a ledger.Answer) {
 
 // end gives a write the fate that its answer means, when the ledger knows what it has to by then.
 func (d *identities) end(e *batching.Entry, f *flight, fate model.Fate, began, now time.Time) {
-	w := e.Write
-	if !announces(w) {
+	row := d.keeps(e, fate)
+	if row.State == ledger.Unknown {
 		d.sink.end(e, fate, began, now)
 		return
 	}
-	p := putting{entry: e, voice: d.voiceOf(w, f), after: func() { d.sink.end(e, fate, began, now) }}
+	d.put(putting{entry: e, row: row, voice: d.voiceOf(e.Write, f), after: func() { d.sink.end(e, fate, began, now) }})
+}
+
+// keeps is what has to be put of the row of a write that the CRM has answered; Unknown: nothing.
+func (d *identities) keeps(e *batching.Entry, fate model.Fate) (row ledger.Row) {
+	w := e.Write
+	if !announces(w) {
+		return row
+	}
 	refused := fate.Kind == model.DeadLettered || fate.Kind == model.InDoubt
 	if refused && d.doubts[e].Announced() && w.Type == model.Update && w.ID != w.Identity.Gone {
 		// The create in doubt turned out to be this record: a later write of the row need not bring
 		// what it was found by.
-		p.row = ledger.Row{State: ledger.Known, Group: w.Destination.Group, ID: w.ID}
-		d.put(p)
-		return
+		return rowAs(w, ledger.Known, w.ID)
 	}
-	d.carry(p)
+	return d.carries(w)
 }
 
-// carry puts what is known of a row under its new key where the write that says so comes to
-// nothing: the next one would take it for a row that was never seen.
-func (d *identities) carry(p putting) {
-	if w := p.entry.Write; w.Identity.Former != "" && d.ledger.Lookup(rowOf(w)).State == ledger.Unknown {
-		switch a := d.former(w); {
-		case a.State != ledger.Unknown:
-			p.row = ledger.Row{State: a.State, Group: a.Group, ID: a.ID}
-		case a.Open != nil:
-			p.row = ledger.Row{State: ledger.Doubt, Group: a.Open.Group}
-		}
+// carries is what is known of a row under its former key, where the write that gives it a new
+// one comes to nothing: the next one would take it for a row that was never seen. Unknown: there
+// is nothing to carry.
+func (d *identities) carries(w *model.Write) (row ledger.Row) {
+	if w.Identity.Former == "" || d.ledger.Lookup(rowOf(w)).State != ledger.Unknown {
+		return row
 	}
-	if p.row.State == ledger.Unknown {
-		p.after()
-		return
+	a := d.former(w)
+	if a.State == ledger.Unknown && a.Open != nil {
+		return ledger.Row{State: ledger.Doubt, Group: a.Open.Group, Source: a.Open.Source, Offset: a.Open.Offset}
 	}
-	d.put(p)
+	return a.Row // known by the write that it was known by: this one has not created it
 }
 
 // forgetGone drops what is kept of writes that were dropped.
@@ -255,99 +261,4 @@ func (d *identities) forgetGone() {
 			delete(d.awaiting, e)
 		}
 	}
-}
-
-// recent remembers the records that were created lately by what they can be searched by: a
-// search would not see them yet.
-type recent struct {
-	by    map[recentKey]recentRecord
-	ids   map[recentID]recentKey
-	order []recentKey // as they were added
-	// gone are the records that were deleted lately, until when a search may show them; left are
-	// their ids, as they went.
-	gone map[recentID]time.Time
-	left []recentID
-}
-
-type recentID struct {
-	space model.Destination
-	id    string
-}
-
-type recentKey struct {
-	space model.Destination
-	match string
-}
-
-type recentRecord struct {
-	id    string
-	until time.Time
-}
-
-// maxRecent bounds what is remembered, at about 200 bytes each: the creates of a minute at a
-// thousand a second.
-const maxRecent = 64 << 10
-
-func newRecent() recent {
-	return recent{by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time)}
-}
-
-func recentOf(w *model.Write) recentKey {
-	d := w.Destination
-	d.Group = w.Identity.Group
-	return recentKey{d, w.Identity.Match}
-}
-
-func (r *recent) add(w *model.Write, id string, now time.Time) {
-	if w.Identity.Match == "" || id == "" {
-		return
-	}
-	for len(r.order) > 0 && (len(r.by) >= maxRecent || !now.Before(r.by[r.order[0]].until)) {
-		r.forget(r.order[0])
-		r.order = r.order[1:]
-	}
-	k := recentOf(w)
-	k.match = strings.Clone(k.match) // not the whole record
-	if _, ok := r.by[k]; !ok {
-		r.order = append(r.order, k)
-	}
-	r.by[k] = recentRecord{strings.Clone(id), now.Add(w.Identity.Rules.IndexLag)}
-	r.ids[recentID{k.space, r.by[k].id}] = k
-}
-
-func (r *recent) forget(k recentKey) {
-	if one, ok := r.by[k]; ok {
-		delete(r.by, k)
-		delete(r.ids, recentID{k.space, one.id})
-	}
-}
-
-// deleted notes that a record is not there any more: a search may show it still.
-func (r *recent) deleted(w *model.Write, now time.Time) {
-	id := recentID{w.Destination, strings.Clone(w.ID)}
-	if k, ok := r.ids[id]; ok {
-		r.forget(k)
-	}
-	if w.Identity.Rules.Uses(model.FromMatch) {
-		for len(r.left) > 0 && (len(r.gone) >= maxRecent || !now.Before(r.gone[r.left[0]])) {
-			delete(r.gone, r.left[0])
-			r.left = r.left[1:]
-		}
-		r.left = append(r.left, id)
-		r.gone[id] = now.Add(w.Identity.Rules.IndexLag)
-	}
-}
-
-// isGone reports whether a record is known not to be there, whatever a search says.
-func (r *recent) isGone(d model.Destination, n *model.Identity, id string) bool {
-	_, gone := r.gone[recentID{d, id}]
-	return gone || id == n.Gone || slices.Contains(n.Stale, id)
-}
-
-// of implements ledger.Decider.Recent.
-func (r *recent) of(w *model.Write) string {
-	if one := r.by[recentOf(w)]; time.Now().Before(one.until) {
-		return one.id
-	}
-	return ""
 }

@@ -51,7 +51,7 @@ func (s *RowSet) Add(r *SaidRow) (before *SaidRow) {
 	// The line stands where the ledger has the epoch, which no row has that somebody says.
 	packed := r.LedgerRow
 	packed.Epoch = int64(r.Line)
-	s.rows.Put([]LedgerRow{packed}, func() ([]ledger.Create, bool) { return nil, true })
+	s.rows.Put([]LedgerRow{packed}, func(ledger.End) {})
 	s.n++
 	return nil
 }

@@ -52,7 +52,7 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 		switch {
 		case then[i] != batching.Settle:
 		case fates[i].Kind == model.Open:
-			s.abandon(e)
+			s.abandon(e, flights[i].doubted)
 		case fates[i].Kind == model.Written && s.identity.remember(e, &a.Outcomes[i], &flights[i]):
 			// It is settled when the ledger has acknowledged what it says of its row.
 		default:
@@ -214,7 +214,7 @@ func (s *Sink) detach(w *model.Write) {
 
 // abandon ends a write that is not ours any more: either its fate was given as in doubt
 // before its answer came, or whoever owns the partition gives it one.
-func (s *Sink) abandon(e *batching.Entry) {
+func (s *Sink) abandon(e *batching.Entry, doubted bool) {
 	w := e.Write
 	s.sched.Settled(e)
 	delete(s.identity.doubts, e)
@@ -227,7 +227,7 @@ func (s *Sink) abandon(e *batching.Entry) {
 	}
 	state := part.survivors[id]
 	delete(part.survivors, id)
-	if state == attached && part.tracker != nil && !s.letters.has(p, id) {
+	if doubted && state == attached && part.tracker != nil && !s.letters.has(p, id) {
 		// In doubt, its dead letter acknowledged, but the commit that said so was
 		// lost and the record read again.
 		part.tracker.Done(id.offset, id.name)

@@ -10,13 +10,8 @@ import (
 type voice struct {
 	epoch int64 // of what it says
 	owner int64 // its own, as the owner of the write's partition
-	// replaced: another member may own the partition by now, and is to judge what is said.
+	// replaced: the partition has gone since, and its owner is to judge what is said.
 	replaced bool
-}
-
-// rightful reports whether this member is surely the owner of a write's partition, and of the write.
-func (d *identities) rightful(w *model.Write) bool {
-	return d.sink.kafka.LeaseValid() && d.sink.owned(w)
 }
 
 // voice is that with which the owner of a write's partition speaks of its row.
@@ -31,7 +26,7 @@ func (d *identities) voice(w *model.Write) voice {
 // voiceOf is that for the answer to a request.
 func (d *identities) voiceOf(w *model.Write, f *flight) voice {
 	switch {
-	case !d.rightful(w):
+	case !d.sink.owned(w):
 		v := f.voice
 		v.replaced = true
 		return v
@@ -43,17 +38,17 @@ func (d *identities) voiceOf(w *model.Write, f *flight) voice {
 
 // say tells the ledger of a row of a write. Nothing waits for it.
 func (d *identities) say(k ledger.RowKey, row ledger.Row, w *model.Write, v voice) {
-	row.Epoch, row.Source = v.epoch, w.Source.TopicPartition
-	entries := []ledger.Entry{{RowKey: k, Row: row}}
+	row.Epoch = v.epoch
+	entries := []ledger.Entry{{RowKey: k, Row: row, By: w.Source.TopicPartition}}
 	if v.replaced {
 		d.ledger.Report(entries, func() {})
 		return
 	}
-	d.ledger.Put(entries, func() ([]ledger.Create, bool) {
+	d.ledger.Put(entries, func(end ledger.End) {
 		s := d.sink
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return nil, d.rightful(w)
+		end(nil, s.kafka.LeaseValid() && s.owned(w))
 	})
 }
 
@@ -74,7 +69,13 @@ type puttings struct {
 }
 
 // flushed are writes whose fates wait for one acknowledgement of the ledger.
-type flushed struct{ writes []putting }
+type flushed struct {
+	writes       []putting
+	acknowledged bool
+	end          ledger.End // of announcements; nil: a report ends none
+	over         []ledger.Create
+	replaced     bool // by another owner, for some of them
+}
 
 // put puts what is known of a write's row, with the next flush.
 func (d *identities) put(p putting) {
@@ -82,13 +83,13 @@ func (d *identities) put(p putting) {
 	if p.voice.replaced {
 		to = &d.reports
 	}
-	p.row.Epoch, p.row.Source, p.row.Offset = p.voice.epoch, w.Source.TopicPartition, w.Source.Offset
-	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row})
+	p.row.Epoch = p.voice.epoch
+	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row, By: w.Source.TopicPartition})
 	if a := d.former(w); a.State != ledger.Unknown {
 		// The id goes with the row to its new key. The owner of the old key's partition may be a
 		// later one than ours.
 		old := ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former}
-		to.entries = append(to.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: max(p.voice.epoch, a.Epoch), Source: w.Source.TopicPartition}})
+		to.entries = append(to.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: max(p.voice.epoch, a.Epoch)}, By: w.Source.TopicPartition})
 	}
 	to.writes = append(to.writes, p)
 }
@@ -97,11 +98,11 @@ func (d *identities) put(p putting) {
 // acknowledgement.
 func (d *identities) flush() {
 	if f := d.flushed(&d.puttings); f != nil {
-		d.ledger.Put(d.puttings.entries, func() ([]ledger.Create, bool) { return d.acknowledged(f) })
+		d.ledger.Put(d.puttings.entries, func(end ledger.End) { d.acknowledged(f, end) })
 		d.puttings.used()
 	}
 	if f := d.flushed(&d.reports); f != nil {
-		d.ledger.Report(d.reports.entries, func() { d.acknowledged(f) })
+		d.ledger.Report(d.reports.entries, func() { d.acknowledged(f, nil) })
 		d.reports.used()
 	}
 }
@@ -111,7 +112,7 @@ func (d *identities) flushed(p *puttings) *flushed {
 	if len(p.writes) == 0 {
 		return nil
 	}
-	f := &flushed{p.writes}
+	f := &flushed{writes: p.writes}
 	d.writing[f] = struct{}{}
 	p.writes = make([]putting, 0, len(f.writes)) // the next ones are mostly as many
 	return f
@@ -123,36 +124,68 @@ func (p *puttings) used() {
 	p.entries = p.entries[:0]
 }
 
-// acknowledged gives writes their fates, of which the ledger knows durably. It returns the
-// creates that are over, and whether this member is still the owner of all of them: one that
-// was replaced meanwhile does not know what its word has come to.
-func (d *identities) acknowledged(f *flushed) (over []ledger.Create, rightful bool) {
+// acknowledged gives writes their fates, of which the ledger knows durably.
+func (d *identities) acknowledged(f *flushed, end ledger.End) {
 	s := d.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(d.writing, f)
-	over, rightful = make([]ledger.Create, 0, len(f.writes)), true
-	for i := range f.writes {
-		p := &f.writes[i]
-		switch w := p.entry.Write; {
-		case !d.rightful(w):
-			delete(d.doubts, p.entry) // what was announced is the owner's to end
-			p.done(s)
-			rightful = false
-		case p.voice.replaced || s.parts[w.Source.TopicPartition].epoch != p.voice.owner:
-			// It is the owner again, has read the record again, and has to say it as that.
-			p.voice = d.voice(w)
-			d.put(*p)
-			rightful = false
-		default:
-			over = d.takeOver(over, p)
-			p.done(s)
-		}
-	}
+	f.acknowledged, f.end = true, end
+	d.finish(f)
 	d.flush()
 	s.announceChange()
 	s.pump()
-	return over, rightful
+}
+
+// finish gives those writes their fates of which it is sure who owns them. What was announced ends
+// by the word of an owner that was not replaced: while the lease has run out, nobody can tell,
+// and the writes wait for it.
+func (d *identities) finish(f *flushed) {
+	s := d.sink
+	unsure := f.writes[:0]
+	for i := range f.writes {
+		p := &f.writes[i]
+		switch w := p.entry.Write; {
+		case !s.owned(w):
+			// The owner judges what was reported, and may not take it over: so it must not be known
+			// as done here, should this member become the owner again. What was announced is the
+			// owner's to end.
+			f.replaced = true
+			s.abandon(p.entry, false)
+		case p.voice.replaced || s.parts[w.Source.TopicPartition].epoch != p.voice.owner:
+			// It is the owner again, has read the record again, and has to say it as that.
+			f.replaced = true
+			p.voice = d.voice(w)
+			d.put(*p)
+		case !s.kafka.LeaseValid():
+			unsure = append(unsure, *p)
+		default:
+			f.over = d.takeOver(f.over, p)
+			p.done(s)
+		}
+	}
+	clear(f.writes[len(unsure):])
+	if f.writes = unsure; len(unsure) > 0 {
+		d.unsure = true
+		return
+	}
+	delete(d.writing, f)
+	if f.end != nil {
+		f.end(f.over, !f.replaced)
+	}
+}
+
+// carryOnUnsure finishes what waits for the lease, or for the loss of its partition.
+func (d *identities) carryOnUnsure() {
+	if !d.unsure {
+		return
+	}
+	d.unsure = false
+	for f := range d.writing {
+		if f.acknowledged {
+			d.finish(f)
+		}
+	}
+	d.flush()
 }
 
 // takeOver appends the creates that are over with what was put.

@@ -54,7 +54,7 @@ func (w *owner) says(row sink.LedgerRow, id string, offset int64) {
 		row.Row = ledger.Row{Source: owned, Epoch: w.epoch}
 	}
 	done := make(chan struct{})
-	w.Put([]sink.LedgerRow{row}, func() ([]ledger.Create, bool) { close(done); return nil, true })
+	w.Put([]sink.LedgerRow{row}, func(end ledger.End) { end(nil, true); close(done) })
 	<-done
 }
 

@@ -186,7 +186,7 @@ func (a *app) readRows(path string, l ofLedger, f *importFlags) (*fileRows, erro
 	defer in.Close()
 	rows := &fileRows{set: sink.NewRowSet(), spaces: make(map[model.Space]struct{})}
 	keys := idfile.Options{TextKeys: f.textKeys}
-	route, err := f.the(l)
+	route, err := f.chosen(l)
 	switch {
 	case err == nil:
 		keys.KeyFields = route.Key

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -250,12 +249,7 @@ func TestALedgerThatMayNotBeUsedIsSaid(t *testing.T) {
 
 func TestTheLedgerOfADeadBrokerFailsAtOnceAndNamesIt(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := kafkatest.DeadAddress(t)
 	config := remembering(t, address, nowhere, "g")
 	ids := file(t, "ids.csv", "id,crm_id,group\n7,501,acme\n")
 	for _, args := range [][]string{

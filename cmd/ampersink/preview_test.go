@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -281,12 +280,7 @@ func TestPreviewRefusesWrongCallsBeforeAnythingIsRead(t *testing.T) {
 
 func TestPreviewOfADeadBrokerFailsAtOnceAndNamesIt(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := kafkatest.DeadAddress(t)
 	code, stdout, stderr := call("preview", "--config", shop(t, address, nowhere))
 	if code != exitFault || !strings.Contains(stderr, "no answer from ["+address+"]") || stdout != "" {
 		t.Errorf("exit %d, said %q, printed %q", code, stderr, stdout)

@@ -42,14 +42,15 @@ func (r *Route) idle() (idle []idleKey) {
 	if !r.ID.Has(IDLedger) {
 		add("only the ledger knows in which group a row was: put ledger into id", "on_group_change")
 	}
-	if !r.hasParents() {
+	if !r.HasParents() {
 		add("only a row that needs another row's id waits for it: give a field or an association {id_of: {route: ROUTE, key: FIELD}}",
 			"on_missing_parent", "parent_patience")
 	}
 	return idle
 }
 
-func (r *Route) hasParents() bool {
+// HasParents reports whether a field or an association of the route is the CRM id of another row.
+func (r *Route) HasParents() bool {
 	return len(r.Associations.Linked) > 0 || slices.ContainsFunc(r.Fields, func(f Field) bool { return f.IDOf != nil })
 }
 

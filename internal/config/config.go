@@ -231,7 +231,8 @@ type MaxLength struct {
 	Over       Over `yaml:"over"`
 }
 
-// Associations are fixed, or taken from a field of the row that holds the array.
+// Associations are taken from a field of the row that holds the array (Field), or are those of
+// the file (Fixed, Linked).
 type Associations struct {
 	Field string `yaml:"field"`
 	Fixed []byte `yaml:"-"` // a JSON array, or nil

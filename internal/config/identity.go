@@ -45,6 +45,15 @@ type IDOf struct {
 	Key []KeyPart `yaml:"key"`
 }
 
+// Columns names the columns of this row that hold the other row's key: a, b.
+func (o *IDOf) Columns() string {
+	var names []string
+	for _, p := range o.Key {
+		names = append(names, p.From)
+	}
+	return strings.Join(names, ", ")
+}
+
 // KeyPart is one field of another row's key.
 type KeyPart struct {
 	Field string `yaml:"-"` // of the other route's key; empty: its only one

@@ -36,14 +36,7 @@ routes:
 // relate replaces lines of related: the first text of each pair with the second.
 func relate(t *testing.T, pairs ...string) string {
 	t.Helper()
-	text := related
-	for i := 0; i < len(pairs); i += 2 {
-		if strings.Count(text, pairs[i]) != 1 {
-			t.Fatalf("%q is not once in\n%s", pairs[i], text)
-		}
-		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
-	}
-	return text
+	return replaced(t, related, pairs)
 }
 
 func TestIdentityReadsTheWaysInTheirOrder(t *testing.T) {

@@ -32,7 +32,11 @@ routes:
 // edit replaces lines of base: the first text of each pair with the second.
 func edit(t *testing.T, pairs ...string) string {
 	t.Helper()
-	text := base
+	return replaced(t, base, pairs)
+}
+
+func replaced(t *testing.T, text string, pairs []string) string {
+	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if strings.Count(text, pairs[i]) != 1 {
 			t.Fatalf("%q is not once in\n%s", pairs[i], text)

@@ -1,7 +1,6 @@
 package idfile
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -84,5 +83,3 @@ func isWhole(text string) bool {
 	}
 	return digits[0] != '0' || text == "0"
 }
-
-var errEmpty = errors.New("empty")

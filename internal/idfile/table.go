@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -193,9 +192,9 @@ func (c *columns) keyField(dst []byte, name, text string) ([]byte, error) {
 func checkKey(name, text string) error {
 	switch {
 	case text == "":
-		return fmt.Errorf("%s: %w", name, errEmpty)
+		return fmt.Errorf("%s: empty", name)
 	case !utf8.ValidString(text):
-		return fmt.Errorf("%s: found %s; expected UTF-8", name, strconv.Quote(text))
+		return fmt.Errorf("%s: found %q; expected UTF-8", name, text)
 	case strings.TrimSpace(text) != text:
 		return fmt.Errorf("%s: found %q; expected no space around it (JSON lines take one that is meant)", name, text)
 	}

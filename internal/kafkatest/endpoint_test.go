@@ -19,29 +19,13 @@ import (
 // The helpers mean the same on the in-process broker and on a real one.
 func TestHelpers(t *testing.T) {
 	t.Parallel()
-	clusters := map[string]func(t *testing.T) *kafkatest.Endpoint{
-		"fake": func(t *testing.T) *kafkatest.Endpoint { return kafkatest.NewFake(t).Endpoint },
-		"real": func(t *testing.T) *kafkatest.Endpoint { return kafkatest.Real(t).Endpoint },
-	}
-	behaviours := map[string]func(*testing.T, *kafkatest.Endpoint){
+	kafkatest.OnFakeAndReal(t, map[string]func(*testing.T, *kafkatest.Endpoint){
 		"records come back as they went in, by partition and offset":      recordsComeBack,
 		"only committed records are read, and the read ends after a gap":  committedRecordsOnly,
 		"commits come back with their metadata":                           commitsComeBack,
 		"metadata over the limit is refused for its partition alone":      metadataLimit,
 		"names are unique and legal for any test name: ünïcode/…_.*(){}!": uniqueNames,
-	}
-	for cluster, reach := range clusters {
-		t.Run(cluster, func(t *testing.T) {
-			t.Parallel()
-			endpoint := reach(t)
-			for name, prove := range behaviours {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					prove(t, endpoint)
-				})
-			}
-		})
-	}
+	})
 }
 
 func recordsComeBack(t *testing.T, e *kafkatest.Endpoint) {

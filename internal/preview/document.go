@@ -83,6 +83,20 @@ type Write struct {
 	// Fields is the record without its id, as an object; absent for deletes.
 	Fields       json.RawMessage `json:"fields,omitempty"`
 	Associations json.RawMessage `json:"associations,omitempty"`
+	// Parents are fields and associations besides, whose values are not known before the
+	// write goes.
+	Parents []Parent `json:"parents,omitempty"`
+}
+
+// Parent is a field or an association whose value is the CRM id of another row.
+type Parent struct {
+	Field  string `json:"field,omitempty"` // the CRM's; empty: it is one of the associations
+	Column string `json:"column"`          // the first that holds a part of the other row's key
+	// Object and IdentitySpace are those of the other row, Key its source key; nil: there is
+	// none any more, and an update clears the field.
+	Object        string  `json:"object"`
+	IdentitySpace string  `json:"identity_space"`
+	Key           *string `json:"key"`
 }
 
 // NotSent is a record, as a route sees it, that leads to no request.
@@ -147,9 +161,10 @@ type Skips struct {
 type Field struct {
 	Route string `json:"route"`
 	Field string `json:"field"`
-	From  string `json:"from,omitempty"` // the column, or the expression; empty: a constant
+	From  string `json:"from,omitempty"` // the column (of id_of: columns), or the expression; empty: a constant
 	// Values counts the writes that send a value that is neither null nor an empty text, Kinds
-	// what these values are in JSON, and Examples are a few different ones.
+	// what these values are in JSON, and Examples are a few different ones: none of the CRM id
+	// of another row, which is not known yet.
 	Values   int               `json:"values"`
 	Nulls    int               `json:"nulls"`
 	Empty    int               `json:"empty"`

@@ -24,9 +24,10 @@ import (
 func Make(ctx context.Context, o Options) (*Document, error) {
 	m := &maker{config: o.config, positions: make(map[*model.Write]Position), doc: &Document{Version: Version, Requests: []Request{}, NotSent: []NotSent{}}}
 	var err error
-	if m.mapper, err = mapping.New(o.config.Routes, o.config.Skip); err != nil {
+	if m.mapper, err = mapping.New(o.routes, o.config.Skip); err != nil {
 		return nil, fmt.Errorf("compiling the routes: %w", err)
 	}
+	m.mapper.Only(names(o.config.Routes))
 	if m.api, err = encoder(o.config.Ampersand); err != nil {
 		return nil, err
 	}
@@ -202,14 +203,34 @@ func (m *maker) request(r *ampersand.Request, body *ampersand.Body, size int) er
 		Body:        body.Bytes(), Bytes: size, head: string(body.Head()),
 	}
 	for _, w := range r.Writes {
-		s := Write{Position: m.positions[w], Becomes: becomes(w), ID: w.ID, Associations: json.RawMessage(w.Associations)}
-		if w.Type != model.Delete {
-			s.Fields = json.RawMessage("{" + w.Fields + "}")
-		}
-		told.Writes = append(told.Writes, s)
+		told.Writes = append(told.Writes, m.write(w))
 	}
 	m.doc.Requests = append(m.doc.Requests, told)
 	return nil
+}
+
+// write tells of a write.
+func (m *maker) write(w *model.Write) Write {
+	told := Write{Position: m.positions[w], Becomes: becomes(w), ID: w.ID, Associations: json.RawMessage(w.Associations)}
+	if w.Type != model.Delete {
+		told.Fields = json.RawMessage("{" + w.Fields + "}")
+	}
+	n := w.Identity
+	if n == nil {
+		return told
+	}
+	if n.Associations != "" {
+		told.Associations = json.RawMessage("[" + n.Associations + "]")
+	}
+	for i := range n.Parents {
+		p := &n.Parents[i]
+		parent := Parent{Field: p.Field, Column: p.Column, Object: p.Space.Object, IdentitySpace: p.Space.Name}
+		if !p.Clear {
+			parent.Key = &p.Key
+		}
+		told.Parents = append(told.Parents, parent)
+	}
+	return told
 }
 
 // becomes says what a write is, or what it can still turn out to be when its id is

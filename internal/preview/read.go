@@ -47,7 +47,8 @@ type Options struct {
 // Selection is a configuration narrowed to some of its routes and topics.
 type Selection struct {
 	config *config.Config
-	topics []string // none: all that is read
+	routes []config.Route // all that there are: what is selected may name others
+	topics []string       // none: all that is read
 	reads  kafka.Options
 	// whole is what the configuration reads that was not narrowed.
 	whole kafka.Options
@@ -70,25 +71,24 @@ func Select(c *config.Config, topics, routes []string) (*Selection, error) {
 	}
 	for _, name := range routes {
 		if !slices.ContainsFunc(narrow.Routes, func(r config.Route) bool { return r.Name == name }) {
-			return nil, fmt.Errorf("--route: %q is not in the configuration; expected one of: %s", name, names(c.Routes))
+			return nil, fmt.Errorf("--route: %q is not in the configuration; expected one of: %s", name, strings.Join(names(c.Routes), ", "))
 		}
 	}
-	s := &Selection{config: &narrow, topics: topics, reads: sink.Reading(&reading), whole: sink.Reading(c)}
+	s := &Selection{config: &narrow, routes: c.Routes, topics: topics, reads: sink.Reading(&reading), whole: sink.Reading(c)}
 	for _, topic := range topics {
 		if !s.reads.Reads(topic) {
 			return nil, fmt.Errorf("--topic: %q is not read; expected a topic that a route (%s) or a skip rule takes, and none of our own dead letters",
-				topic, names(narrow.Routes))
+				topic, strings.Join(names(narrow.Routes), ", "))
 		}
 	}
 	return s, nil
 }
 
-func names(routes []config.Route) string {
-	var all []string
+func names(routes []config.Route) (all []string) {
 	for _, r := range routes {
 		all = append(all, r.Name)
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // read returns the records of the preview, and what they are.

@@ -94,7 +94,11 @@ func (m *maker) fields() []Field {
 			f := &fields[i]
 			if _, twice := at[name{route, f.To}]; !twice {
 				at[name{route, f.To}] = len(list)
-				list = append(list, Field{Route: route, Field: f.To, From: cmp.Or(f.From, f.Expr)})
+				from := cmp.Or(f.From, f.Expr)
+				if f.IDOf != nil {
+					from = f.IDOf.Columns()
+				}
+				list = append(list, Field{Route: route, Field: f.To, From: from})
 			}
 		}
 	}
@@ -102,14 +106,23 @@ func (m *maker) fields() []Field {
 		r := &m.config.Routes[i]
 		declare(r.Name, r.Fields)
 		declare(r.Name, r.OnDelete.Set)
-		if r.Associations.Field != "" {
+		switch linked := r.Associations.Linked; {
+		case r.Associations.Field != "":
 			declare(r.Name, []config.Field{{To: "associations", From: r.Associations.Field}})
+		case len(linked) > 0:
+			declare(r.Name, []config.Field{{To: "associations", IDOf: &linked[0].IDOf}})
 		}
 	}
 	for _, w := range m.writes {
 		members(w.Fields, func(field string, value jsontext.Value) {
 			list[at[name{w.Route, field}]].count(value)
 		})
+		if w.Identity != nil {
+			for i := range w.Identity.Parents {
+				p := &w.Identity.Parents[i]
+				list[at[name{w.Route, cmp.Or(p.Field, "associations")}]].countParent(p)
+			}
+		}
 	}
 	for _, a := range m.mapper.Absent() {
 		f := &list[at[name{a.Route, a.Field}]]
@@ -138,6 +151,15 @@ func members(fields string, f func(name string, value jsontext.Value)) {
 	}
 }
 
+// take counts a value that is neither null nor empty.
+func (f *Field) take(kind string) {
+	f.Values++
+	if f.Kinds == nil {
+		f.Kinds = make(map[string]int)
+	}
+	f.Kinds[kind]++
+}
+
 // count takes a value of the field in.
 func (f *Field) count(value jsontext.Value) {
 	switch {
@@ -148,17 +170,22 @@ func (f *Field) count(value jsontext.Value) {
 		f.Empty++
 		return
 	}
-	f.Values++
-	if f.Kinds == nil {
-		f.Kinds = make(map[string]int)
-	}
-	f.Kinds[kindOf(value)]++
+	f.take(kindOf(value))
 	if len(f.Examples) >= maxExamples || len(value) > maxExample {
 		return
 	}
 	if !slices.ContainsFunc(f.Examples, func(e json.RawMessage) bool { return bytes.Equal(e, value) }) {
 		f.Examples = append(f.Examples, json.RawMessage(bytes.Clone(value)))
 	}
+}
+
+// countParent takes the id of another row in, which will be text.
+func (f *Field) countParent(p *model.Parent) {
+	if p.Clear {
+		f.Nulls++
+		return
+	}
+	f.take("text")
 }
 
 func kindOf(value jsontext.Value) string {

@@ -106,10 +106,28 @@ func (t *tables) fieldsOf(w *Write) string {
 			shown = append(shown, model.Harmless(name)+": "+t.bounded(compact(value)))
 		})
 	}
+	for i := range w.Parents {
+		if p := &w.Parents[i]; p.Field != "" {
+			shown = append(shown, model.Harmless(p.Field)+": "+t.parent(p))
+		}
+	}
 	if len(w.Associations) > 0 {
 		shown = append(shown, "with associations "+t.bounded(compact(w.Associations)))
 	}
+	for i := range w.Parents {
+		if p := &w.Parents[i]; p.Field == "" {
+			shown = append(shown, "with an association: "+t.parent(p))
+		}
+	}
 	return strings.Join(shown, "  ")
+}
+
+// parent shows the CRM id of another row, which is not known yet.
+func (t *tables) parent(p *Parent) string {
+	if p.Key == nil {
+		return "null"
+	}
+	return "id of " + model.Harmless(p.Object) + " " + t.bounded(model.Harmless(*p.Key))
 }
 
 // maxShown is how much of one value a terminal is given, in characters: two lines or so.

@@ -15,6 +15,16 @@ import (
 	"github.com/ampersink/ampersink/internal/sandbox"
 )
 
+// faulty reads faults, without the brackets of their list.
+func faulty(t *testing.T, text string) sandbox.Faults {
+	t.Helper()
+	faults, err := sandbox.LoadFaults([]byte("[" + text + "]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
 func TestEachFaultLooksAsItDoesOnANetwork(t *testing.T) {
 	t.Parallel()
 	for name, c := range faultCases() {
@@ -25,12 +35,8 @@ func TestEachFaultLooksAsItDoesOnANetwork(t *testing.T) {
 			t.Run(name+" over "+way, func(t *testing.T) {
 				t.Parallel()
 				run(t, func(t *testing.T, reach func(*sandbox.Server) (http.RoundTripper, string)) {
-					faults, err := sandbox.LoadFaults([]byte("[" + c.fault + "]"))
-					if err != nil {
-						t.Fatal(err)
-					}
 					var told []string
-					s := server(t, sandbox.Options{CRM: c.crm, Faults: faults, Observe: func(e sandbox.Event) { told = append(told, e.Answer) }})
+					s := server(t, sandbox.Options{CRM: c.crm, Faults: faulty(t, c.fault), Observe: func(e sandbox.Event) { told = append(told, e.Answer) }})
 					rt, base := reach(s)
 					if a := post(t, rt, base, "contact", c.body); !c.check(a) {
 						t.Errorf("%d %v %s", a.status, a.err, a.text)

@@ -43,11 +43,7 @@ func TestFaultsOfASearch(t *testing.T) {
 			t.Run(name+" over "+way, func(t *testing.T) {
 				t.Parallel()
 				run(t, func(t *testing.T, reach func(*sandbox.Server) (http.RoundTripper, string)) {
-					faults, err := sandbox.LoadFaults([]byte("[" + c.fault + "]"))
-					if err != nil {
-						t.Fatal(err)
-					}
-					s := server(t, sandbox.Options{Faults: faults})
+					s := server(t, sandbox.Options{Faults: faulty(t, c.fault)})
 					seed(t, s, "contact", map[string]any{"email": "a@b.co"})
 					rt, base := reach(s)
 					if a := look(t, rt, base, "?groupRef=g", filters("contact", "email", `"a@b.co"`)); !c.check(a) {

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 var errCut = errors.New("the process is gone")
@@ -76,7 +78,8 @@ func (l *link) crash() {
 
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := l.pass(); err != nil {
-		return nil, err
+		// As the network says it: the client waits between two dials then.
+		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	}
 	inner, err := l.dialer(ctx, network, address)
 	if err != nil {

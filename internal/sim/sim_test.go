@@ -113,6 +113,7 @@ func (w *world) settle() {
 	deadline, nudge := time.Now().Add(settling), time.Now().Add(settling/4)
 	for len(w.behind()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Second)
+		w.supervise()
 		if time.Now().After(nudge) {
 			// The in-process broker never expires a member that died while its join was
 			// pending, as Kafka does: a rebalance is what rids the group of it.
@@ -132,6 +133,7 @@ func (w *world) settle() {
 
 // act does one thing to the world.
 func (w *world) act() {
+	w.supervise()
 	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
 	switch p := w.random.IntN(100); {
 	case p < 30 || len(w.stream.Events()) == 0:

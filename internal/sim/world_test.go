@@ -4,6 +4,7 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -79,6 +80,7 @@ type member struct {
 	stop context.CancelFunc
 	done chan error
 
+	froze bool
 	ended atomic.Bool
 }
 
@@ -224,6 +226,7 @@ func (w *world) crash(m *member) {
 
 func (w *world) freeze(m *member, d time.Duration) {
 	w.trace.add("%s is frozen for %s", m.name, d)
+	m.froze = true
 	m.link.freeze()
 	w.disturb(m.name, time.Now(), time.Now().Add(d+session))
 	w.ended.Go(func() {
@@ -231,6 +234,23 @@ func (w *world) freeze(m *member, d time.Duration) {
 		w.trace.add("%s thaws", m.name)
 		m.link.thaw()
 	})
+}
+
+// supervise starts processes again that gave up: one that was frozen while it started, for
+// longer than it waits for the brokers then. Whoever runs the program does that.
+func (w *world) supervise() {
+	for _, m := range slices.Clone(w.members) {
+		select {
+		case err := <-m.done:
+			if !m.froze || !errors.Is(err, context.DeadlineExceeded) {
+				m.done <- err // to be judged
+				continue
+			}
+			w.forget(m)
+			w.join()
+		default:
+		}
+	}
 }
 
 func (w *world) disturb(process string, from, to time.Time) {

@@ -225,15 +225,15 @@ func (f *fault) scan(text string) {
 		if word, rest = nextCode(rest); word == "" {
 			return
 		}
-		if collateralCode(word) {
+		switch c := classOf(word); {
+		case collateralCode(word):
 			f.collateral = true
-		} else if c := classOf(word); c == gone && f.code != "" && f.class == unclassed {
-			continue
-		} else if c == gone && endsWithField(text) {
+		case c == gone && f.code != "" && f.class == unclassed:
+		case c == gone && endsWithField(text):
 			f.take(refused, word)
-		} else if c != unclassed {
+		case c != unclassed:
 			f.take(c, word)
-		} else if f.code == "" && strings.HasPrefix(text, word+":") {
+		case f.code == "" && strings.HasPrefix(text, word+":"):
 			f.code = word
 		}
 	}

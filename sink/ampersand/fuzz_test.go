@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -72,26 +71,18 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(uint16(500), uint8(0), true, []byte(body))
 		f.Add(uint16(404), uint8(2), false, []byte(body))
 	}
-	var status int
-	var read bool
-	var answer []byte
-	rt := transport(func(r *http.Request) (*http.Response, error) {
-		if read {
-			_, _ = io.Copy(io.Discard, r.Body)
-		}
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer))}, nil
-	})
-	cl := client(f, "http://api.example", func(o *Options) { o.Transport = rt })
+	var api given
+	cl := client(f, "http://api.example", func(o *Options) { o.Transport = &api })
 	kinds := [...]model.Type{c, u, d}
 	f.Fuzz(func(t *testing.T, s uint16, kind uint8, sent bool, body []byte) {
 		r := request(kinds[kind%3], count(kinds[kind%3]))
-		status, read, answer = int(s), sent, body
+		api = given{int(s), sent, body}
 		a := cl.Send(context.Background(), r, cl.Encode(r), nil)
 		if len(a.Outcomes) != len(r.Writes) || a.Sent != sent || len(a.Message) > maxMessage {
 			t.Fatalf("%+v", a)
 		}
 		said := oracle(body, len(r.Writes))
-		if status != 200 && status != 422 {
+		if api.status != 200 && api.status != 422 {
 			said = nil
 		}
 		accepted := 0
@@ -102,13 +93,13 @@ func FuzzAnswer(f *testing.F) {
 			case o.Kind == model.Accepted && r.Type == c && (said == nil || !said[i]):
 				t.Errorf("create %d is written, the answer says %v", i, said)
 			case o.Kind == model.Accepted && r.Type == u && said == nil:
-				t.Errorf("update %d is written by HTTP %d", i, status)
+				t.Errorf("update %d is written by HTTP %d", i, api.status)
 			case o.Kind == model.Accepted && !sent && r.Type != d:
 				t.Errorf("%s %d is written and never left", r.Type, i)
-			case o.Kind == model.Rejected && len(r.Writes) > 1 && status != 200 && status != 422:
-				t.Errorf("one of several is rejected by HTTP %d", status)
-			case o.Kind == model.Accepted && status >= 500:
-				t.Errorf("written with HTTP %d", status)
+			case o.Kind == model.Rejected && len(r.Writes) > 1 && api.status != 200 && api.status != 422:
+				t.Errorf("one of several is rejected by HTTP %d", api.status)
+			case o.Kind == model.Accepted && api.status >= 500:
+				t.Errorf("written with HTTP %d", api.status)
 			}
 			if o.Kind == model.Accepted {
 				accepted++

@@ -2,6 +2,7 @@ package ampersand
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -81,19 +82,63 @@ func (s said) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, s.body)
 }
 
-// ask sends a request to an API that answers as scripted, over HTTP, after
-// checking that the request is one of the contract's.
-func ask(t *testing.T, r *Request, s http.Handler) model.Answer {
+// given is an API that answers with these bytes, after it has read the request or without.
+type given struct {
+	status int
+	reads  bool
+	body   []byte
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *given) RoundTrip(r *http.Request) (*http.Response, error) {
+	if g.reads {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	return &http.Response{StatusCode: g.status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(g.body))}, nil
+}
+
+// unanswered is an API that reads a request and says no more than this, however long one waits.
+func unanswered(begun string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if begun != "" {
+			_, _ = io.WriteString(w, begun)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	})
+}
+
+// closedPort is the URL of an API that is not there.
+func closedPort(t *testing.T) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return "http://" + l.Addr().String()
+}
+
+// checked serves an API over HTTP that answers as scripted, after checking that the request is
+// one of the contract's.
+func checked(t *testing.T, s http.Handler, valid func(*http.Request, []byte) error) (url string) {
 	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
-		if err := validRequest(req, body); err != nil {
+		if err := valid(req, body); err != nil {
 			t.Errorf("the request breaks the contract: %v\n%s", err, body)
 		}
 		s.ServeHTTP(w, req)
 	}))
-	defer api.Close()
-	c := client(t, api.URL+"/v1")
+	t.Cleanup(api.Close)
+	return api.URL + "/v1"
+}
+
+// ask sends a request to an API that answers as scripted.
+func ask(t *testing.T, r *Request, s http.Handler) model.Answer {
+	t.Helper()
+	c := client(t, checked(t, s, validRequest))
 	a := c.Send(context.Background(), r, c.Encode(r), nil)
 	if len(a.Outcomes) != len(r.Writes) {
 		t.Fatalf("%d outcomes for %d writes", len(a.Outcomes), len(r.Writes))

@@ -82,12 +82,7 @@ func toDial(err error) func(*testing.T, *Request) model.Answer {
 }
 
 func toClosedPort(t *testing.T, r *Request) model.Answer {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	return sendOver(t, r, "http://"+l.Addr().String(), nil)
+	return sendOver(t, r, closedPort(t), nil)
 }
 
 // toPlainPort speaks TLS to a server that does not.

@@ -59,18 +59,10 @@ func FuzzMatches(f *testing.F) {
 		}
 		f.Add(uint16(200), false, []byte(body))
 	}
-	var status int
-	var read bool
-	var answer []byte
-	rt := transport(func(r *http.Request) (*http.Response, error) {
-		if read {
-			_, _ = io.Copy(io.Discard, r.Body)
-		}
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(answer))}, nil
-	})
-	cl := searchClient(f, "http://api.example", func(o *Options) { o.Transport = rt })
+	var api given
+	cl := searchClient(f, "http://api.example", func(o *Options) { o.Transport = &api })
 	f.Fuzz(func(t *testing.T, s uint16, whole bool, body []byte) {
-		status, read, answer = int(s), whole, body
+		api = given{int(s), whole, body}
 		m := cl.Search(context.Background(), ann())
 		if len(m.Message) > maxMessage || len(m.IDs) > MaxMatches || (m.Kind == SearchDone) != (m.Code == "") || m.Kind != SearchDone && (m.Message == "" || m.IDs != nil || m.More) {
 			t.Fatalf("%+v", m)
@@ -79,8 +71,8 @@ func FuzzMatches(f *testing.F) {
 			return
 		}
 		ids, ok := listed(body)
-		if status != http.StatusOK || !whole || !ok {
-			t.Fatalf("HTTP %d, sent whole %t, a list %t: %+v", status, whole, ok, m)
+		if api.status != http.StatusOK || !whole || !ok {
+			t.Fatalf("HTTP %d, sent whole %t, a list %t: %+v", api.status, whole, ok, m)
 		}
 		if len(m.IDs) == 0 && len(ids) > 0 && !repeated(body) {
 			t.Errorf("nothing is found, and the answer lists %v", ids)

@@ -20,14 +20,6 @@ const nothing = `{"results":[]}`
 // TestASearchThatIsNotAnsweredHasFoundNothingOut: each way to get no answer, or not all of one.
 func TestASearchThatIsNotAnsweredHasFoundNothingOut(t *testing.T) {
 	t.Parallel()
-	closed := func(t *testing.T) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = l.Close()
-		return "http://" + l.Addr().String()
-	}
 	raw := func(answer string, reset bool) func(*testing.T) string {
 		return func(t *testing.T) string {
 			return rawAPI(t, func(conn net.Conn, _ int) {
@@ -43,7 +35,7 @@ func TestASearchThatIsNotAnsweredHasFoundNothingOut(t *testing.T) {
 		url  func(*testing.T) string
 		code string
 	}{
-		"refused":                             {closed, CodeUnreachable},
+		"refused":                             {closedPort, CodeUnreachable},
 		"closed":                              {raw("", false), CodeNoAnswer},
 		"reset":                               {raw("", true), CodeNoAnswer},
 		"reset within the headers":            {raw("HTTP/1.1 200 OK\r\nContent-Le", true), CodeNoAnswer},
@@ -67,18 +59,8 @@ func TestASearchThatIsNotAnsweredHasFoundNothingOut(t *testing.T) {
 
 func TestASearchEndsWithItsTimeAndWithItsCaller(t *testing.T) {
 	t.Parallel()
-	hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	})
-	half := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, nothing[:8])
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-	})
-	for name, api := range map[string]http.Handler{"no answer": hang, "half an answer": half} {
-		inMemory(t, api, func(t *testing.T, cl *Client) {
+	for name, begun := range map[string]string{"no answer": "", "half an answer": nothing[:8]} {
+		inMemory(t, unanswered(begun), func(t *testing.T, cl *Client) {
 			cl = searchClient(t, "http://api.example/v1", func(o *Options) { o.Transport, o.Timeout = cl.o.Transport, time.Minute })
 			began := time.Now()
 			if m := cl.Search(t.Context(), ann()); m.Kind != SearchAgain || m.Code != CodeTimeout || time.Since(began) != time.Minute {

@@ -116,7 +116,7 @@ func (c *Client) beginAnew(ctx context.Context) error {
 		}
 		return nil
 	}
-	set := make(map[string]map[int32]kgo.EpochOffset)
+	set := make(epochOffsets)
 	for _, p := range ps {
 		at := kgo.EpochOffset{Epoch: -1}
 		if start, ok := starts.Lookup(p.Topic, p.Partition); ok {
@@ -128,10 +128,7 @@ func (c *Client) beginAnew(ctx context.Context) error {
 		} else {
 			c.options.Group.Positioned(p, -1, "")
 		}
-		if set[p.Topic] == nil {
-			set[p.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		set[p.Topic][p.Partition] = at
+		set.put(p, at)
 	}
 	c.kgo.SetOffsets(set)
 	c.mu.Lock()
@@ -230,4 +227,36 @@ func (c *Client) recover(ctx context.Context, p model.TopicPartition, position i
 	c.options.Group.Positioned(p, to, "")
 	c.kgo.SetOffsets(map[string]map[int32]kgo.EpochOffset{p.Topic: {p.Partition: {Epoch: -1, Offset: to}}})
 	return nil
+}
+
+func partitions(m map[string][]int32) (ps []model.TopicPartition) {
+	for t, parts := range m {
+		for _, p := range parts {
+			ps = append(ps, model.TopicPartition{Topic: t, Partition: p})
+		}
+	}
+	return ps
+}
+
+// metadataOf indexes the metadata of an offset fetch.
+func metadataOf(resp *kmsg.OffsetFetchResponse, f func(p model.TopicPartition, offset int64, metadata string)) {
+	each := func(topic string, partition int32, offset int64, metadata *string) {
+		text := ""
+		if metadata != nil {
+			text = *metadata
+		}
+		f(model.TopicPartition{Topic: topic, Partition: partition}, offset, text)
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			each(t.Topic, p.Partition, p.Offset, p.Metadata)
+		}
+	}
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				each(t.Topic, p.Partition, p.Offset, p.Metadata)
+			}
+		}
+	}
 }

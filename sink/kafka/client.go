@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -126,112 +122,6 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	return c, nil
 }
 
-// baseOptions are those that every connection to the cluster needs.
-func (c *Client) baseOptions() ([]kgo.Opt, error) {
-	dial, err := dialer(c.options.Config, c.options.Dial)
-	if err != nil {
-		return nil, err
-	}
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(c.options.Config.Brokers...),
-		kgo.ClientID(c.options.Config.ClientID),
-		kgo.SoftwareNameAndVersion("ampersink", "1"),
-		kgo.Dialer(dial),
-		kgo.WithLogger(logger{c.options.Log}),
-		kgo.MetadataMaxAge(30 * time.Second), // new partitions and topics of a pattern are seen within this
-		// A new topic's metadata, or a leader that moved, is looked up again at once
-		// instead of after the client's default of five seconds.
-		kgo.MetadataMinAge(250 * time.Millisecond),
-	}
-	if mechanism := mechanism(c.options.Config.SASL); mechanism != nil {
-		opts = append(opts, kgo.SASL(mechanism))
-	}
-	return opts, nil
-}
-
-func (c *Client) groupOptions() []kgo.Opt {
-	cfg := c.options.Config
-	balancer := kgo.CooperativeStickyBalancer()
-	if cfg.Balancer == config.Range {
-		balancer = kgo.RangeBalancer()
-	}
-	opts := []kgo.Opt{
-		kgo.ConsumerGroup(cfg.Group),
-		kgo.Balancers(balancer),
-		kgo.SessionTimeout(cfg.SessionTimeout),
-		kgo.HeartbeatInterval(min(3*time.Second, cfg.SessionTimeout/3)),
-		kgo.RebalanceTimeout(RebalanceTimeout),
-		kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // a transaction marker moves the position too
-		// A latest start was written as a commit before we joined: whatever has no
-		// commit now appeared later and is read from its beginning.
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.OnPartitionsAssigned(c.assigned),
-		kgo.OnPartitionsRevoked(c.revoked),
-		kgo.OnPartitionsLost(c.lost),
-		kgo.OnOffsetsFetched(c.fetched),
-		kgo.AdjustFetchOffsetsFn(c.adjust),
-		kgo.WithHooks(c.fetch, groupErrors{c}),
-		kgo.FetchMaxWait(500 * time.Millisecond),
-		kgo.MaxConcurrentFetches(maxFetches),
-		kgo.MaxDecompressBatchBytes(maxBatchBytes),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(partitionOf)),
-		kgo.ProducerLinger(0),
-		kgo.ProducerBatchMaxBytesFn(c.batchLimit),
-		// A dead letter waits as long as it takes, and says so; the record's offset waits with it.
-		kgo.UnknownTopicRetries(3),
-	}
-	fetch, part := c.fetch.sizes()
-	opts = append(opts, kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(part))
-	if cfg.InstanceID != "" {
-		opts = append(opts, kgo.InstanceID(cfg.InstanceID))
-	}
-	return append(opts, c.topicOptions()...)
-}
-
-// topicOptions say what to read. With a pattern, names become patterns too: the
-// client takes either names or patterns.
-func (c *Client) topicOptions() []kgo.Opt {
-	if len(c.options.Patterns) == 0 {
-		return []kgo.Opt{kgo.ConsumeTopics(c.options.Topics...)}
-	}
-	var all []string
-	for _, t := range c.options.Topics {
-		all = append(all, "^"+regexp.QuoteMeta(t)+"$")
-	}
-	for _, p := range c.options.Patterns {
-		all = append(all, "^(?:"+p+")$")
-	}
-	opts := []kgo.Opt{kgo.ConsumeRegex(), kgo.ConsumeTopics(all...)}
-	if len(c.options.Ours) > 0 {
-		opts = append(opts, kgo.ConsumeExcludeTopics(c.options.Ours...))
-	}
-	return opts
-}
-
-// OwnPattern returns the pattern of a topic name template: {topic} stands for any
-// source topic.
-func OwnPattern(template string) string {
-	return "^" + strings.ReplaceAll(regexp.QuoteMeta(template), regexp.QuoteMeta("{topic}"), ".+") + "$"
-}
-
-// partitionOf keeps a dead letter in its source's partition where the topic has
-// that many, so that its partitions can be replayed side by side; else the key decides.
-func partitionOf(string) func(*kgo.Record, int) int {
-	return func(r *kgo.Record, n int) int {
-		if int(r.Partition) < n {
-			return int(r.Partition)
-		}
-		h := fnv.New32a()
-		_, _ = h.Write(r.Key)
-		return int(h.Sum32() % uint32(n))
-	}
-}
-
 // Begin lets the Group be told of assignments: whoever opened the client can be called.
 func (c *Client) Begin() { close(c.ready) }
 
@@ -270,12 +160,9 @@ func (c *Client) Resume(ps []model.TopicPartition) { c.kgo.ResumeFetchPartitions
 // Rewind makes the next poll read partitions from these offsets again. It is called
 // between Poll and Allow, for what was polled.
 func (c *Client) Rewind(offsets map[model.TopicPartition]int64) {
-	set := make(map[string]map[int32]kgo.EpochOffset)
+	set := make(epochOffsets)
 	for p, at := range offsets {
-		if set[p.Topic] == nil {
-			set[p.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		set[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: -1, Offset: at}
+		set.put(p, kgo.EpochOffset{Epoch: -1, Offset: at})
 	}
 	c.kgo.SetOffsets(set)
 }
@@ -299,13 +186,14 @@ func byTopic(ps []model.TopicPartition) map[string][]int32 {
 	return m
 }
 
-func partitions(m map[string][]int32) (ps []model.TopicPartition) {
-	for t, parts := range m {
-		for _, p := range parts {
-			ps = append(ps, model.TopicPartition{Topic: t, Partition: p})
-		}
+// epochOffsets are offsets of partitions as the library takes them.
+type epochOffsets map[string]map[int32]kgo.EpochOffset
+
+func (o epochOffsets) put(p model.TopicPartition, at kgo.EpochOffset) {
+	if o[p.Topic] == nil {
+		o[p.Topic] = make(map[int32]kgo.EpochOffset)
 	}
-	return ps
+	o[p.Topic][p.Partition] = at
 }
 
 // groupErrors tells of errors that end a group session.
@@ -323,26 +211,3 @@ func (g groupErrors) OnGroupManageError(err error) {
 }
 
 var _ kgo.HookGroupManageError = groupErrors{}
-
-// metadataOf indexes the metadata of an offset fetch.
-func metadataOf(resp *kmsg.OffsetFetchResponse, f func(p model.TopicPartition, offset int64, metadata string)) {
-	each := func(topic string, partition int32, offset int64, metadata *string) {
-		text := ""
-		if metadata != nil {
-			text = *metadata
-		}
-		f(model.TopicPartition{Topic: topic, Partition: partition}, offset, text)
-	}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			each(t.Topic, p.Partition, p.Offset, p.Metadata)
-		}
-	}
-	for _, g := range resp.Groups {
-		for _, t := range g.Topics {
-			for _, p := range t.Partitions {
-				each(t.Topic, p.Partition, p.Offset, p.Metadata)
-			}
-		}
-	}
-}

@@ -27,12 +27,9 @@ var errReplaced = errors.New("this member was expelled and has joined again as a
 // partition that was not committed; those that are absent are durable. During a
 // revocation, final must be set: then nothing cancels the commit.
 func (c *Client) Commit(ctx context.Context, commits map[model.TopicPartition]Commit, final bool) map[model.TopicPartition]error {
-	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	offsets := make(epochOffsets)
 	for p, commit := range commits {
-		if offsets[p.Topic] == nil {
-			offsets[p.Topic] = make(map[int32]kgo.EpochOffset)
-		}
-		offsets[p.Topic][p.Partition] = kgo.EpochOffset{Epoch: commit.LeaderEpoch, Offset: commit.Offset}
+		offsets.put(p, kgo.EpochOffset{Epoch: commit.LeaderEpoch, Offset: commit.Offset})
 	}
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
 		if !c.lease.heldBy(req.MemberID) {

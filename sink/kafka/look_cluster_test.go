@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -215,16 +214,11 @@ func TestLookSaysWhatItMayNotRead(t *testing.T) {
 
 func TestLookAtADeadBrokerFailsAtOnceAndNamesIt(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := kafkatest.DeadAddress(t)
 	o := sampled("orders")
 	o.Config, o.Log = config.Kafka{Brokers: []string{address}}, zerolog.Nop()
 	start := time.Now()
-	_, err = Look(t.Context(), o, most)
+	_, err := Look(t.Context(), o, most)
 	if err == nil || !strings.Contains(err.Error(), "no answer from ["+address+"]") {
 		t.Errorf("it says %v", err)
 	}

@@ -52,29 +52,13 @@ func values(records []model.Record) string {
 
 func TestLook(t *testing.T) {
 	t.Parallel()
-	clusters := map[string]func(t *testing.T) *kafkatest.Endpoint{
-		"fake": func(t *testing.T) *kafkatest.Endpoint { return kafkatest.NewFake(t).Endpoint },
-		"real": func(t *testing.T) *kafkatest.Endpoint { return kafkatest.Real(t).Endpoint },
-	}
-	behaviours := map[string]func(*testing.T, *kafkatest.Endpoint){
+	kafkatest.OnFakeAndReal(t, map[string]func(*testing.T, *kafkatest.Endpoint){
 		"the last records of a topic, over its partitions": lastRecords,
 		"records from a time on":                           fromATime,
 		"committed records only, and markers at the end":   committedOnly,
 		"gaps are read over":                               gapsAreReadOver,
 		"an empty topic, and one that was emptied":         emptyTopics,
-	}
-	for cluster, reach := range clusters {
-		t.Run(cluster, func(t *testing.T) {
-			t.Parallel()
-			endpoint := reach(t)
-			for name, prove := range behaviours {
-				t.Run(name, func(t *testing.T) {
-					t.Parallel()
-					prove(t, endpoint)
-				})
-			}
-		})
-	}
+	})
 }
 
 func lastRecords(t *testing.T, e *kafkatest.Endpoint) {

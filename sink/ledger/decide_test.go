@@ -43,7 +43,7 @@ func (s *situation) decide(now time.Time) Decision {
 func showDecision(d Decision) string {
 	switch d.Action {
 	case Search:
-		return "search"
+		return "search in " + d.Group
 	case Await:
 		return fmt.Sprintf("await %s for %s", d.Watch.Key, d.Until.Sub(testNow))
 	case Settle:
@@ -87,6 +87,7 @@ func TestDecide(t *testing.T) {
 	rule := func(r model.Rules, edit func(*model.Rules)) model.Rules { edit(&r); return r }
 	ignoring := rule(search, func(r *model.Rules) { r.UnknownDelete = model.RuleIgnore })
 	moving := rule(ledgerOnly, func(r *model.Rules) { r.GroupChange = model.RuleMove })
+	movingOn := rule(search, func(r *model.Rules) { r.GroupChange = model.RuleMove })
 	movingAway := rule(moving, func(r *model.Rules) { r.DeletesMoved = true })
 	omitting := rule(ledgerOnly, func(r *model.Rules) { r.MissingParent = model.RuleOmit })
 	waiting := rule(ledgerOnly, func(r *model.Rules) { r.MissingParent = model.RuleWait })
@@ -112,9 +113,9 @@ func TestDecide(t *testing.T) {
 		"an id whose group nobody says":                 {situation{want: model.Delete, rules: model.Rules{Sources: []model.IDSource{model.FromRow}}, identity: with(gone, func(n *model.Identity) { n.Given = "5" })}, "dead_lettered no_group"},
 		"a moved row is found under its former key":     {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Former = "old" }), rows: map[string]Answer{"old": knownAs("7", "acme")}}, "update 7 in acme"},
 		"an unknown row is created":                     {situation{want: model.Create, rules: ledgerOnly, identity: acme}, "create in acme"},
-		"an unknown row is searched for by upsert":      {situation{want: model.Create, rules: search, identity: upsert}, "search"},
+		"an unknown row is searched for by upsert":      {situation{want: model.Create, rules: search, identity: upsert}, "search in acme"},
 		"a create does not search":                      {situation{want: model.Create, rules: search, identity: matched}, "create in acme"},
-		"an update of an unknown row searches":          {situation{want: model.Update, rules: search, identity: matched}, "search"},
+		"an update of an unknown row searches":          {situation{want: model.Update, rules: search, identity: matched}, "search in acme"},
 		"found by a search":                             {situation{want: model.Update, rules: search, identity: with(upsert, func(n *model.Identity) { n.Found = "8" })}, "update 8 in acme"},
 		"not found by a search, upsert":                 {situation{want: model.Update, rules: search, identity: with(upsert, func(n *model.Identity) { n.Searched = testNow })}, "create in acme"},
 		"not found by a search, update":                 {situation{want: model.Update, rules: search, identity: with(matched, func(n *model.Identity) { n.Searched = testNow })}, "dead_lettered no_id"},
@@ -126,7 +127,7 @@ func TestDecide(t *testing.T) {
 		"it exists and nobody knows as what":            {situation{want: model.Update, rules: ledgerOnly, identity: acme, rows: own(Answer{Row: Row{State: Exists}})}, "dead_lettered id_unknown"},
 		"a delete of one is not passed over":            {situation{want: model.Delete, rules: rule(ledgerOnly, func(r *model.Rules) { r.UnknownDelete = model.RuleIgnore }), identity: gone, rows: own(Answer{Row: Row{State: Exists}})}, "dead_lettered id_unknown"},
 		"this very write created it":                    {situation{want: model.Create, rules: ledgerOnly, identity: acme, rows: own(Answer{Row: Row{State: Exists, Source: testSource, Offset: 50}})}, "written "},
-		"it is searched for":                            {situation{want: model.Create, rules: search, identity: matched, rows: own(Answer{Row: Row{State: Exists}})}, "search"},
+		"it is searched for":                            {situation{want: model.Create, rules: search, identity: matched, rows: own(Answer{Row: Row{State: Exists}})}, "search in acme"},
 		"gone, and created again":                       {situation{want: model.Update, rules: search, identity: with(matched, func(n *model.Identity) { n.Gone = "7" })}, "create in acme"},
 		"in doubt: its sender may still be told":        {situation{want: model.Create, rules: ledgerOnly, identity: acme, rows: own(announcedByOther)}, "await k for 1m0s"},
 		"in doubt: the answer never came":               {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Doubted = at(-testTimeout) }), rows: own(announcedByOther)}, "in_doubt in_doubt"},
@@ -134,27 +135,39 @@ func TestDecide(t *testing.T) {
 		"in doubt, and its sender knew that it was not": {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Doubted = at(-time.Second) })}, "create in acme"},
 		"in doubt since long, and parked":               {situation{want: model.Update, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Upsert = true }), rows: own(Answer{Row: Row{State: Doubt}})}, "in_doubt in_doubt"},
 		"in doubt, and the user wants it sent again":    {situation{want: model.Create, rules: ledgerOnly, identity: acme, rows: own(announcedByOther), resend: true}, "create in acme"},
-		"in doubt: searched":                            {situation{want: model.Create, rules: search, identity: matched, rows: own(announcedByOther), resend: true}, "search"},
+		"in doubt: searched":                            {situation{want: model.Create, rules: search, identity: matched, rows: own(announcedByOther), resend: true}, "search in acme"},
 		"in doubt: searched again after a while":        {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) { n.Doubted, n.Searched = testNow, testNow }), rows: own(announcedByOther)}, "await k for 22.5s"},
-		"in doubt: and again":                           {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) { n.Doubted, n.Searched = at(-time.Minute), at(-30*time.Second) }), rows: own(announcedByOther)}, "search"},
-		"in doubt: until the index must have it":        {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) { n.Doubted, n.Searched = at(-testTimeout-testLag), at(-time.Second) }), rows: own(announcedByOther)}, "search"},
+		"in doubt: and again":                           {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) { n.Doubted, n.Searched = at(-time.Minute), at(-30*time.Second) }), rows: own(announcedByOther)}, "search in acme"},
+		"in doubt: until the index must have it":        {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) { n.Doubted, n.Searched = at(-testTimeout-testLag), at(-time.Second) }), rows: own(announcedByOther)}, "search in acme"},
 		"in doubt: then it was never applied": {situation{want: model.Create, rules: search, identity: with(matched, func(n *model.Identity) {
 			n.Doubted, n.Searched = at(-testTimeout-testLag-time.Second), at(-time.Second)
 		}), rows: own(announcedByOther)}, "create in acme"},
 		"and an update has nothing to update": {situation{want: model.Update, rules: search, identity: with(matched, func(n *model.Identity) {
 			n.Doubted, n.Searched = at(-testTimeout-testLag-time.Second), at(-time.Second)
 		}), rows: own(announcedByOther)}, "dead_lettered no_id"},
-		"another group":                           {situation{want: model.Update, rules: ledgerOnly, identity: acme, rows: own(knownAs("7", "other"))}, "dead_lettered group_change"},
-		"another group: moved, and left there":    {situation{want: model.Create, rules: moving, identity: acme, rows: own(knownAs("7", "other"))}, "create in acme"},
+		"another group":                        {situation{want: model.Update, rules: ledgerOnly, identity: acme, rows: own(knownAs("7", "other"))}, "dead_lettered group_change"},
+		"another group: moved, and left there": {situation{want: model.Create, rules: moving, identity: acme, rows: own(knownAs("7", "other"))}, "create in acme"},
+		"another group: moved, and not found there": {situation{want: model.Update, rules: movingOn, identity: with(upsert, func(n *model.Identity) {
+			n.Learned = model.Learned{Searched: at(-time.Second), In: "acme", Cleared: true}
+		}), rows: own(knownAs("7", "other"))}, "create in acme"},
+		"another group: moved, and looked for in the new one": {situation{want: model.Update, rules: movingOn, identity: matched, rows: own(knownAs("7", "other"))}, "search in acme"},
+		"another group: moved, and found in the old one": {situation{want: model.Update, rules: movingOn, identity: with(matched, func(n *model.Identity) {
+			n.Found, n.In = "7", "other"
+		})}, "search in acme"},
+		"another group: its create in the new one is in doubt": {situation{want: model.Update, rules: movingOn, identity: matched,
+			rows: own(Answer{Row: knownAs("7", "other").Row, Open: announcedByOther.Open})}, "search in acme"},
 		"another group: moved, and deleted there": {situation{want: model.Update, rules: movingAway, identity: acme, rows: own(knownAs("7", "other"))}, "delete 7 in other moving"},
 		"its parent is known":                     {situation{want: model.Create, rules: waiting, identity: child, rows: map[string]Answer{"p": knownAs("3", "acme")}}, "create in acme with 3"},
 		"its parent is not known yet":             {situation{want: model.Create, rules: waiting, identity: child}, "await p for 5m0s"},
 		"its parent never came":                   {situation{want: model.Create, rules: waiting, identity: with(child, func(n *model.Identity) { n.Waiting = at(-5 * time.Minute) })}, "dead_lettered missing_parent"},
-		"its parent is in another group":          {situation{want: model.Create, rules: ledgerOnly, identity: child, rows: map[string]Answer{"p": knownAs("3", "other")}}, "dead_lettered missing_parent"},
-		"it goes without its parent":              {situation{want: model.Create, rules: omitting, identity: child}, "create in acme without"},
-		"but not while that is on its way":        {situation{want: model.Create, rules: omitting, identity: child, busy: true}, "await p for 5m0s"},
-		"a row that is its own parent":            {situation{want: model.Create, rules: omitting, identity: with(child, func(n *model.Identity) { n.Parents = []model.Parent{{Space: &testSpace, Key: "k"}} }), busy: true}, "create in acme without"},
-		"a delete needs no parent":                {situation{want: model.Delete, rules: waiting, identity: with(child, func(n *model.Identity) { n.Deleted = true }), rows: own(knownAs("7", "acme"))}, "delete 7 in acme"},
+		"an update makes no association": {situation{want: model.Update, rules: waiting, identity: with(child, func(n *model.Identity) {
+			n.Parents = []model.Parent{{Space: &testSpace, Key: "p", Column: "company"}}
+		}), rows: own(knownAs("7", "acme"))}, "update 7 in acme without"},
+		"its parent is in another group":   {situation{want: model.Create, rules: ledgerOnly, identity: child, rows: map[string]Answer{"p": knownAs("3", "other")}}, "dead_lettered missing_parent"},
+		"it goes without its parent":       {situation{want: model.Create, rules: omitting, identity: child}, "create in acme without"},
+		"but not while that is on its way": {situation{want: model.Create, rules: omitting, identity: child, busy: true}, "await p for 5m0s"},
+		"a row that is its own parent":     {situation{want: model.Create, rules: omitting, identity: with(child, func(n *model.Identity) { n.Parents = []model.Parent{{Space: &testSpace, Key: "k"}} }), busy: true}, "create in acme without"},
+		"a delete needs no parent":         {situation{want: model.Delete, rules: waiting, identity: with(child, func(n *model.Identity) { n.Deleted = true }), rows: own(knownAs("7", "acme"))}, "delete 7 in acme"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,7 @@ import (
 // imports puts a row as a person says it, and waits for its acknowledgement.
 func (m *member) imports(key string, r Row) {
 	done := make(chan struct{})
-	m.Import([]Entry{{rk(key), r}}, func() { close(done) })
+	m.Import([]Entry{{RowKey: rk(key), Row: r}}, func() { close(done) })
 	<-done
 }
 

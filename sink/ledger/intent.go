@@ -191,7 +191,9 @@ func (l *Ledger) closeIntent(key string, r *Row, durable bool) {
 	if n == nil || r.State != Unknown && !n.over(r) || r.State == Unknown && r.Epoch <= n.epoch {
 		return
 	}
-	delete(l.intents, key)
+	if durable || r.State != Doubt { // that one says no more than the intent, and may be a replaced owner's
+		delete(l.intents, key)
+	}
 	switch {
 	case durable:
 		l.close(n)
@@ -209,6 +211,9 @@ func (l *Ledger) acknowledged(replaced []*intent, over []Create) {
 	l.mu.Lock()
 	for _, n := range replaced {
 		if !l.isOurs(n.of) { // of our own, Over is told
+			if l.intents[n.key] == n {
+				delete(l.intents, n.key)
+			}
 			n.of.ours = true
 			l.close(n)
 		}

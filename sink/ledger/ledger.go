@@ -179,7 +179,7 @@ func (l *Ledger) Lookup(k RowKey) (a Answer) {
 	defer l.mu.Unlock()
 	key := l.key(k)
 	if l.rows.get(key, &a.Row) && a.State == absent {
-		a.Row = Row{Epoch: a.Epoch}
+		a.Row = Row{}
 	}
 	if n := l.intents[key]; n != nil {
 		a.Open = &OpenIntent{Source: n.source, Offset: n.offset, Name: n.name, Group: n.group, Epoch: n.epoch, Own: n.of.id.writer == l.options.Writer}
@@ -243,7 +243,7 @@ func (l *Ledger) spaceNumber(s model.Space) uint64 {
 	n, ok := l.spaces[s]
 	if !ok {
 		n = uint64(len(l.names))
-		s = model.Space{Integration: strings.Clone(s.Integration), Object: strings.Clone(s.Object), Name: strings.Clone(s.Name)}
+		s = cloneSpace(s)
 		l.spaces[s] = n
 		l.names = append(l.names, s)
 	}

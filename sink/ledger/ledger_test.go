@@ -66,7 +66,14 @@ func forgotten(epoch int64) Row { return Row{Source: testSource, Epoch: epoch} }
 // set puts a row and waits for its acknowledgement.
 func (m *member) set(key string, r Row) {
 	done := make(chan struct{})
-	m.Put([]Entry{{rk(key), r}}, func() ([]Create, bool) { close(done); return nil, true })
+	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func(end End) { end(nil, true); close(done) })
+	<-done
+}
+
+// report puts a row as one that may have been replaced.
+func (m *member) report(key string, r Row) {
+	done := make(chan struct{})
+	m.Report([]Entry{{RowKey: rk(key), Row: r}}, func() { close(done) })
 	<-done
 }
 
@@ -245,38 +252,48 @@ func aside(log *memoryLog, writer uint64) (key string, partition int) {
 	}
 }
 
+// handedOver is a source whose old owner has announced a create and was replaced before its answer.
+type handedOver struct {
+	log        *memoryLog
+	old, owner *member
+	create     Create
+	key        string // of its row
+	partition  int    // of the log, that has the row
+}
+
+func handOver(t *testing.T) (h handedOver) {
+	h.log = newMemoryLog(2)
+	h.old, h.owner = join(t, h.log, 1), join(t, h.log, 2)
+	h.key, h.partition = aside(h.log, 1)
+	h.create = announce(t, h.old, h.key).Create(0)
+	h.owner.own()
+	return h
+}
+
 // TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown: the partitions of the topic are not
 // read in step. The old owner's late answer writes the row, and then ends its announcement.
 func TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		key, partition := aside(log, 1)
-		announced := announce(t, old, key)
-		owner.own()
-		log.stall(partition, true)
-		old.set(key, known("7", 10, old.epoch))
-		old.Over(announced.Create(0))
-		owner.wantOpen(key, true)
-		log.stall(partition, false)
-		owner.want(key, Known, "7")
-		owner.wantOpen(key, false)
+		h := handOver(t)
+		h.log.stall(h.partition, true)
+		h.old.set(h.key, known("7", 10, h.old.epoch))
+		h.old.Over(h.create)
+		h.owner.wantOpen(h.key, true)
+		h.log.stall(h.partition, false)
+		h.owner.want(h.key, Known, "7")
+		h.owner.wantOpen(h.key, false)
 	})
 }
 
 // TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver: and whoever watches its row is told.
 func TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		key, _ := aside(log, 1)
-		announced := announce(t, old, key)
-		owner.own()
-		owner.Watch(rk(key))
-		old.Over(announced.Create(0))
-		owner.wantOpen(key, false)
-		owner.want(key, Unknown, "")
-		if _, told := owner.Changes()[rk(key)]; !told {
+		h := handOver(t)
+		h.owner.Watch(rk(h.key))
+		h.old.Over(h.create)
+		h.owner.wantOpen(h.key, false)
+		h.owner.want(h.key, Unknown, "")
+		if _, told := h.owner.Changes()[rk(h.key)]; !told {
 			t.Error("whoever watches the row is not told")
 		}
 	})
@@ -332,6 +349,39 @@ func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
 	})
 }
 
+// An owner that is not sure to be one any more says what it knows all the same, and where nobody
+// has replaced it, that counts.
+func TestWhatIsReportedCountsUnlessTheOwnerWasReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(2)
+		first, second := join(t, log, 1), join(t, log, 2)
+		first.own()
+		first.set("moved", known("7", 1, first.epoch))
+		first.set("gone", known("8", 2, first.epoch))
+		second.own()
+		second.report("moved", known("9", 3, second.epoch))
+		second.report("gone", forgotten(second.epoch))
+		for range 2 {
+			for _, m := range []*member{first, second, join(t, log, 3)} {
+				m.want("moved", Known, "9")
+				m.want("gone", Unknown, "")
+			}
+			log.compact()
+		}
+		third := join(t, log, 4)
+		third.own()
+		second.report("moved", known("10", 4, second.epoch))
+		second.report("gone", known("11", 5, second.epoch))
+		for range 2 {
+			for _, m := range []*member{first, second, third, join(t, log, 5)} {
+				m.want("moved", Known, "9")
+				m.want("gone", Unknown, "")
+			}
+			log.compact()
+		}
+	})
+}
+
 // TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead lets partitions move between members
 // which go on writing as if they had not moved, compacts at any time, and compares every
 // member, and one that reads from the start, with what the rightful owners wrote.
@@ -362,7 +412,11 @@ func TestWhateverOwnersAndZombiesWriteTheRightfulRowIsRead(t *testing.T) {
 					if random.IntN(3) > 0 {
 						row = known(fmt.Sprint("zombie", step), int64(step), zombie.epoch)
 					}
-					zombie.set(key, row)
+					if random.IntN(2) > 0 {
+						zombie.set(key, row)
+					} else {
+						zombie.report(key, row)
+					}
 				case p < 92:
 					m := join(t, log, uint64(len(members)+1))
 					members, owner = append(members, m), m

@@ -19,13 +19,7 @@ type owners struct {
 	at  []map[model.TopicPartition]int64 // by partition of the topic: the owner's epoch
 	own map[model.TopicPartition]int64   // of those that are this process's
 	// overdue are records that came late and are still in the topic. The owner ends them.
-	overdue []overdue
-}
-
-// overdue is what an owner that had been replaced has said of a row.
-type overdue struct {
-	Entry
-	by model.TopicPartition
+	overdue []Entry
 }
 
 func newOwners(partitions int) owners {
@@ -47,7 +41,7 @@ func (l *Ledger) Own(ctx context.Context, ps []model.TopicPartition, confirm fun
 	if err != nil {
 		return 0, err
 	}
-	epoch, records := l.appendOwners(nil, ps, epoch)
+	epoch, records := l.ownerRecords(ps, epoch)
 	n := l.numbers.Add(1)
 	return epoch, l.readBehind(ctx, l.appendMarks(records, n), n)
 }
@@ -64,9 +58,9 @@ func (l *Ledger) newEpoch(ctx context.Context) (int64, error) {
 	}
 }
 
-// appendOwners appends the records that say who the owner is from here on. The epoch is a higher
+// ownerRecords are the records that say who the owner is from here on. The epoch is a higher
 // one where the topic was copied, and its offsets are not what they were.
-func (l *Ledger) appendOwners(records []model.Record, ps []model.TopicPartition, epoch int64) (int64, []model.Record) {
+func (l *Ledger) ownerRecords(ps []model.TopicPartition, epoch int64) (at int64, records []model.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range ps {
@@ -103,7 +97,7 @@ func (l *Ledger) applyOwner(in *reader, r *model.Record) string {
 	}
 	at := l.owners.at[r.Partition]
 	if epoch > at[p] {
-		at[model.TopicPartition{Topic: strings.Clone(p.Topic), Partition: p.Partition}] = epoch
+		at[clonePartition(p)] = epoch
 		l.endOverdue()
 	}
 	return ""
@@ -123,9 +117,8 @@ func (l *Ledger) overdue(k RowKey, row *Row, r *model.Record) bool {
 	if epoch >= l.owners.at[r.Partition][by] {
 		return false
 	}
-	late := overdue{Entry{k.clone(), *row}, by}
-	late.Group, late.ID, late.by.Topic = strings.Clone(row.Group), strings.Clone(row.ID), strings.Clone(by.Topic)
-	late.Source.Topic = strings.Clone(row.Source.Topic)
+	late := Entry{RowKey: RowKey{cloneSpace(k.Space), strings.Clone(k.Key)}, Row: *row, By: clonePartition(by)}
+	late.Group, late.ID, late.Source = strings.Clone(row.Group), strings.Clone(row.ID), clonePartition(row.Source)
 	l.owners.overdue = append(l.owners.overdue, late)
 	l.endOverdue()
 	return true
@@ -136,7 +129,7 @@ func (l *Ledger) endOverdue() {
 	left := l.owners.overdue[:0]
 	for i := range l.owners.overdue {
 		r := &l.owners.overdue[i]
-		if !l.owners.owned(r.by, partitionOf(r.RowKey, len(l.marks))) {
+		if !l.owners.owned(r.By, partitionOf(r.RowKey, len(l.marks))) {
 			left = append(left, *r)
 			continue
 		}
@@ -150,10 +143,11 @@ func (l *Ledger) endOverdue() {
 // judge works a late record in: the answer that the earlier owner got after all counts where
 // its create is still in doubt. What was known of the row before was under the same key in the
 // topic, if it had the same epoch: it is put once more.
-func (l *Ledger) judge(r *overdue) {
+func (l *Ledger) judge(r *Entry) {
 	key := l.key(r.RowKey)
 	var now Row
 	known, n := l.rows.get(key, &now), l.intents[key]
+	old := now
 	same := func(source model.TopicPartition, offset int64) bool { return source == r.Source && offset == r.Offset }
 	switch {
 	case r.State == Known && known && (now.State == Exists || now.State == Doubt) && same(now.Source, now.Offset),
@@ -162,22 +156,20 @@ func (l *Ledger) judge(r *overdue) {
 	case !known || now.Epoch != r.Epoch:
 		return
 	}
-	own := l.owners.own[r.by]
+	own := l.owners.own[r.By]
 	now.Epoch = max(now.Epoch, own)
-	var old Row
-	was := l.rows.glance(key, &old)
 	others := l.closing
 	l.closing = nil
-	l.change(key, &now, &old, was, false)
+	l.change(key, &now, &old, known, false)
 	l.adopted = append(l.adopted, l.closing...)
 	l.closing = others
-	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.by, own))
+	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.By, own))
 }
 
 // forgetOverdue is told that a record has ended.
 func (l *Ledger) forgetOverdue(k RowKey, epoch int64) {
 	if len(l.owners.overdue) > 0 {
-		l.owners.overdue = slices.DeleteFunc(l.owners.overdue, func(r overdue) bool { return r.RowKey == k && r.Epoch == epoch })
+		l.owners.overdue = slices.DeleteFunc(l.owners.overdue, func(r Entry) bool { return r.RowKey == k && r.Epoch == epoch })
 	}
 }
 
@@ -188,7 +180,7 @@ const ownerHeader = "s"
 // by adds it to the headers of a record.
 func by(headers []model.Header, source model.TopicPartition, epoch int64) []model.Header {
 	value := binary.AppendUvarint(appendSource(nil, source), uint64(epoch))
-	return append(headers[:len(headers):len(headers)], model.Header{Key: ownerHeader, Value: value})
+	return append(slices.Clip(headers), model.Header{Key: ownerHeader, Value: value})
 }
 
 // ownerOf returns it; of what is written by whoever comes across something there is none.
@@ -218,17 +210,4 @@ func (l *Ledger) EpochFor(k RowKey, owner int64) int64 {
 		return known.Epoch + 1
 	}
 	return owner
-}
-
-// Report appends what an owner that may have been replaced has to say of rows, and calls done when
-// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
-// may know better.
-func (l *Ledger) Report(entries []Entry, done func()) {
-	out := rowRecords{ledger: l, records: make([]model.Record, 0, len(entries)), reports: true}
-	for i := range entries {
-		e := &entries[i]
-		out.left = len(entries) - i
-		out.append(e.RowKey, &e.Row, e.Source, e.Epoch)
-	}
-	l.append(out.records, func(int64) { done() })
 }

@@ -11,18 +11,30 @@ import (
 type Entry struct {
 	RowKey
 	Row
+	// By is the partition of the source whose owner says so; none: Source.
+	By model.TopicPartition
 }
+
+// End ends announcements: those of creates that are over by what was put and acknowledged, and
+// with all also those that it has put something into the place of. That is for the owner of the rows
+// to call, who was not replaced: of an open create, a later owner finds out what became of it.
+type End func(over []Create, all bool)
 
 // Put says what rows are from now on; with State Unknown nothing is known of one any more. Lookup
-// answers it at once. When it is acknowledged, done is called, which returns the announced creates
-// that are over by it, and whether this process is still the rightful owner of all rows: of what it
-// has replaced, only that one knows what it has come to. Nothing of the entries is kept.
-func (l *Ledger) Put(entries []Entry, done func() (over []Create, rightful bool)) {
-	l.put(entries, false, done)
+// answers it at once; done is called when it is acknowledged. Nothing of the entries is kept.
+func (l *Ledger) Put(entries []Entry, done func(End)) {
+	l.put(entries, rowRecords{}, done)
 }
 
-func (l *Ledger) put(entries []Entry, imported bool, done func() (over []Create, rightful bool)) {
-	out := rowRecords{ledger: l, imported: imported}
+// Report appends what an owner that was replaced has to say of rows, and calls done when
+// it is acknowledged. This process takes it as every other does, when it reads it: the rightful owner
+// may know better. Nothing of the entries is kept.
+func (l *Ledger) Report(entries []Entry, done func()) {
+	l.put(entries, rowRecords{reports: true}, func(End) { done() })
+}
+
+func (l *Ledger) put(entries []Entry, out rowRecords, done func(End)) {
+	out.ledger = l
 	l.mu.Lock()
 	out.records, l.spare = slices.Grow(l.spare, len(entries)+companions), nil
 	l.warm(func(yield func(RowKey) bool) {
@@ -38,11 +50,12 @@ func (l *Ledger) put(entries []Entry, imported bool, done func() (over []Create,
 	l.closing = nil
 	l.unlock()
 	l.append(out.records, func(int64) {
-		over, rightful := done()
-		if !rightful {
-			closing = nil
-		}
-		l.acknowledged(closing, over)
+		done(func(over []Create, all bool) {
+			if !all {
+				closing = nil
+			}
+			l.acknowledged(closing, over)
+		})
 	})
 }
 
@@ -63,9 +76,9 @@ func (l *Ledger) Import(entries []Entry, done func()) {
 		}
 	}
 	l.mu.Unlock()
-	l.put(entries, true, func() ([]Create, bool) {
+	l.put(entries, rowRecords{imported: true}, func(end End) {
+		end(nil, true)
 		done()
-		return nil, true
 	})
 }
 
@@ -80,10 +93,15 @@ func (w *rowRecords) put(e *Entry) {
 	}
 	var old Row
 	was := l.rows.glance(key, &old)
-	l.change(key, &row, &old, was, false)
-	source, epoch := e.Source, e.Epoch
-	if w.imported {
-		source, epoch = model.TopicPartition{}, 0
+	if !w.reports {
+		l.change(key, &row, &old, was, false)
+	}
+	source, epoch := e.By, e.Epoch
+	switch {
+	case w.imported:
+		epoch = 0
+	case source.Topic == "":
+		source = e.Source
 	}
 	w.append(e.RowKey, &row, source, epoch)
 	if was && old.Epoch < row.Epoch {
@@ -154,7 +172,9 @@ func (l *Ledger) change(key string, r, old *Row, was, durable bool) {
 	default:
 		return
 	}
-	l.closeIntent(key, r, durable)
+	if r.State != Unknown || !was || old.State != Doubt || !durable { // that a doubt ends says nothing of its create
+		l.closeIntent(key, r, durable)
+	}
 	l.note(key)
 }
 

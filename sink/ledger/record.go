@@ -44,10 +44,14 @@ func (k RowKey) Compare(o RowKey) int {
 	return cmp.Or(k.Space.Compare(o.Space), cmp.Compare(k.Key, o.Key))
 }
 
-// clone returns a key that keeps nothing else.
-func (k RowKey) clone() RowKey {
-	s := k.Space
-	return RowKey{model.Space{Integration: strings.Clone(s.Integration), Object: strings.Clone(s.Object), Name: strings.Clone(s.Name)}, strings.Clone(k.Key)}
+// cloneSpace returns a space that keeps nothing else.
+func cloneSpace(s model.Space) model.Space {
+	return model.Space{Integration: strings.Clone(s.Integration), Object: strings.Clone(s.Object), Name: strings.Clone(s.Name)}
+}
+
+// clonePartition returns a partition that keeps nothing else.
+func clonePartition(p model.TopicPartition) model.TopicPartition {
+	return model.TopicPartition{Topic: strings.Clone(p.Topic), Partition: p.Partition}
 }
 
 // Row is what is known of a source row.

@@ -112,7 +112,7 @@ func FuzzRecords(f *testing.F) {
 			}
 			l.apply(&r)
 			if create { // whatever was read, what a process does itself holds
-				l.Put([]Entry{{rk("k"), known("own", 1, 1<<62)}}, func() ([]Create, bool) { return nil, true })
+				l.Put([]Entry{{RowKey: rk("k"), Row: known("own", 1, 1<<62)}}, func(End) {})
 				if a := l.Lookup(rk("k")); a.State != Known || a.ID != "own" {
 					t.Errorf("a row that was put is %+v", a.Row)
 				}

@@ -18,12 +18,12 @@ func TestRowsAreToldInTheOrderOfTheirSpacesAndKeys(t *testing.T) {
 	spaces := []model.Space{{Integration: "salesforce", Object: "Account", Name: "a"}, {Integration: "hubspot", Object: "contact", Name: "z"}, {Integration: "hubspot", Object: "company", Name: "b"}}
 	var want []string
 	for i, n := range rand.Perm(900) {
-		e := Entry{RowKey{spaces[i%3], fmt.Sprintf(`{"id":%d}`, n)}, Row{State: Known, ID: fmt.Sprint(n), Epoch: 1}}
-		l.Put([]Entry{e}, func() ([]Create, bool) { return nil, true })
+		e := Entry{RowKey: RowKey{spaces[i%3], fmt.Sprintf(`{"id":%d}`, n)}, Row: Row{State: Known, ID: fmt.Sprint(n), Epoch: 1}}
+		l.Put([]Entry{e}, func(End) {})
 		want = append(want, e.Space.String()+e.Key+e.ID)
 	}
-	gone := Entry{RowKey{spaces[0], "gone"}, Row{State: absent, Epoch: 1}}
-	l.Put([]Entry{gone}, func() ([]Create, bool) { return nil, true })
+	gone := Entry{RowKey: RowKey{spaces[0], "gone"}, Row: Row{State: absent, Epoch: 1}}
+	l.Put([]Entry{gone}, func(End) {})
 	slices.Sort(want)
 	var got []string
 	l.Sorted(func(k RowKey, r *Row) bool {

@@ -107,8 +107,5 @@ type groupName string
 func (g groupName) own() groupName { return groupName(strings.Clone(string(g))) }
 func (g groupName) textBytes() int { return len(g) }
 
-func (s source) own() source {
-	s.Topic = strings.Clone(s.Topic)
-	return s
-}
+func (s source) own() source    { return source(clonePartition(model.TopicPartition(s))) }
 func (s source) textBytes() int { return len(s.Topic) }

@@ -1,0 +1,56 @@
+package batching
+
+import (
+	"time"
+)
+
+// free sends an entry that owns all its keys towards its lane.
+func (s *Scheduler) free(e *Entry, now time.Time) {
+	e.state = resolving
+	if s.config.Resolve == nil || s.config.Resolve(e) {
+		s.Resolved(e, now)
+	}
+}
+
+// Resolved puts a write whose type and id are decided into its lane: the one of
+// the destination that it has now.
+func (s *Scheduler) Resolved(e *Entry, now time.Time) {
+	if e.state != resolving {
+		return // dropped while its answer was awaited
+	}
+	s.Waits(e, false)
+	if e.lane.destination != e.Write.Destination || e.size != e.Write.Size() {
+		s.part(e)
+		s.join(e)
+	}
+	e.lane.push(e, now)
+	s.consider(e.lane, now)
+}
+
+// Decided takes a write out whose fate is known without a request, for the caller to
+// make durable and to call Settled. It reports false for one that was dropped while
+// its answer was awaited.
+func (s *Scheduler) Decided(e *Entry) bool {
+	if e.state != resolving {
+		return false
+	}
+	s.Waits(e, false)
+	e.state = pending
+	return true
+}
+
+// Resolving reports whether a write is still to be decided.
+func (s *Scheduler) Resolving(e *Entry) bool { return e.state == resolving }
+
+// Waits says whether deciding a write takes longer than a drain should wait for.
+func (s *Scheduler) Waits(e *Entry, long bool) {
+	switch {
+	case e.waits == long:
+		return
+	case long:
+		e.lane.waits += e.size
+	default:
+		e.lane.waits -= e.size
+	}
+	e.waits = long
+}
