@@ -8,23 +8,48 @@ import (
 func (s *Scheduler) free(e *Entry, now time.Time) {
 	e.state = resolving
 	if s.config.Resolve == nil || s.config.Resolve(e) {
-		s.Resolved(e, now)
+		s.rejoin(e)
+		s.goes(e, now)
 	}
 }
 
-// Resolved puts a write whose type and id are decided into its lane: the one of
-// the destination that it has now.
+// Resolved puts a write whose type and id are decided, by an answer that was awaited, into
+// its lane: the one of the destination that it has now.
+//
+// It waited for the answer and not for company, so it lingers from now on: answers come
+// one by one, and each would go alone. But it goes with those who linger already, or a
+// queue of ever older writes would put these off for ever.
 func (s *Scheduler) Resolved(e *Entry, now time.Time) {
 	if e.state != resolving {
 		return // dropped while its answer was awaited
 	}
 	s.Waits(e, false)
+	s.rejoin(e)
+	e.since = now
+	if oldest := e.lane.oldest(); oldest != nil && oldest.since.Before(now) {
+		e.since = later(oldest.since, e.added)
+	}
+	s.goes(e, now)
+}
+
+// rejoin moves a write to the lane of its destination, which deciding it may have changed.
+func (s *Scheduler) rejoin(e *Entry) {
 	if e.lane.destination != e.Write.Destination || e.size != e.Write.Size() {
 		s.part(e)
 		s.join(e)
 	}
+}
+
+func (s *Scheduler) goes(e *Entry, now time.Time) {
 	e.lane.push(e, now)
 	s.consider(e.lane, now)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Decided takes a write out whose fate is known without a request, for the caller to

@@ -25,9 +25,10 @@ type Entry struct {
 	Write *model.Write
 
 	lane    *lane
-	size    int64     // as counted with the lane
-	seq     uint64    // order of arrival
-	added   time.Time // linger counts from here
+	size    int64  // as counted with the lane
+	seq     uint64 // order of arrival
+	added   time.Time
+	since   time.Time // linger counts from here: it was added, or decided by an answer that took its time
 	readyAt time.Time // when it last became ready: bounds how long it may be passed over
 	due     time.Time // delayed: when it may go again
 	blocked int       // keys that an earlier write owns

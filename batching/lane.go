@@ -107,7 +107,7 @@ func (l *lane) choose(now time.Time, drain bool) (model.Type, bool) {
 		return oldest, true
 	case oldestFull != 0:
 		return oldestFull, true
-	case drain || now.Sub(head.added) >= l.settings.Linger:
+	case drain || now.Sub(head.since) >= l.settings.Linger:
 		return oldest, true
 	}
 	return 0, false
@@ -122,16 +122,22 @@ func (l *lane) passOver() time.Duration { return max(4*l.settings.Linger, time.S
 // lingers returns when the oldest ready write has waited long enough: the one that
 // choose looks at, whatever arrived before it and was put behind it since.
 func (l *lane) lingers() (at time.Time, some bool) {
+	oldest := l.oldest()
+	if oldest == nil {
+		return time.Time{}, false
+	}
+	return oldest.since.Add(l.settings.Linger), true
+}
+
+// oldest returns the ready write that arrived first, or nil.
+func (l *lane) oldest() *Entry {
 	var oldest *Entry
 	for t := model.Create; t < model.Types; t++ {
 		if q := l.ready[t].heap; len(q) > 0 && (oldest == nil || q[0].seq < oldest.seq) {
 			oldest = q[0]
 		}
 	}
-	if oldest == nil {
-		return time.Time{}, false
-	}
-	return oldest.added.Add(l.settings.Linger), true
+	return oldest
 }
 
 // take removes the next batch's entries from the lane. A probe is one write.

@@ -2,6 +2,7 @@ package batching_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
@@ -59,5 +60,32 @@ func TestAFateThatNeedsNoRequestFreesTheKey(t *testing.T) {
 	b.sched.Drop(func(w *model.Write) bool { return w == dropped.Write }, b.now)
 	if b.sched.Decided(dropped) {
 		t.Error("a write that was dropped has no fate here")
+	}
+}
+
+// Answers come one by one: each write would go alone, had it lingered while it waited for its own.
+func TestWritesThatAreDecidedLateTravelTogether(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, usual(), func(c *batching.Config) {
+		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
+	})
+	all := b.addMany(4, to("a"), model.Undecided, 1)
+	b.now = b.now.Add(time.Minute)
+	decide := func(i int) {
+		all[i].Write.Type = model.Create
+		b.sched.Resolved(all[i], b.now)
+	}
+	decide(3)
+	b.none("it has waited for its answer, not for company")
+	b.now = b.now.Add(900 * time.Millisecond)
+	decide(0)
+	b.now = b.now.Add(100 * time.Millisecond)
+	first := b.batch() // an older one that comes late does not put off who lingers
+	b.expect(first, all[0], all[3])
+	b.written(first, true)
+	decide(2)
+	b.none("it has not lingered")
+	if at, some := b.sched.Wake(); !some || !at.Equal(b.now.Add(time.Second)) {
+		t.Errorf("the scheduler wakes at %s (%t), expected a linger from now", at, some)
 	}
 }

@@ -101,7 +101,7 @@ func (m *machine) mustGo(t *rapid.T) {
 				t.Fatalf("a full batch, or a set that goes again, to %s stays", d)
 			}
 		}
-		due := ready[0].added.Add(settings.Linger)
+		due := ready[0].since.Add(settings.Linger)
 		if rotated {
 			due = m.now.Add(settings.Linger) // it may be behind others that linger
 		}
@@ -168,7 +168,7 @@ func (m *machine) finale(t *rapid.T) {
 		for _, x := range m.writes {
 			if x.fate == queued && x.write.Type == model.Undecided && m.free(x) {
 				x.write.Type = x.write.Want
-				m.sched.Resolved(x.entry, m.now)
+				m.resolved(x)
 			}
 		}
 		m.pump(t)

@@ -31,7 +31,7 @@ func (m *machine) add(t *rapid.T) {
 		for _, key := range rapid.SliceOfN(rapid.Uint64Range(1, 8), 0, 3).Draw(t, "keys") {
 			w.Conflicts = append(w.Conflicts, model.Conflict(key))
 		}
-		x := &tracked{write: w, partition: r.Partition, added: m.now}
+		x := &tracked{write: w, partition: r.Partition, added: m.now, since: m.now}
 		m.writes = append(m.writes, x)
 		x.entry = m.sched.Add(w, m.now)
 		m.byEntry[x.entry] = x
@@ -204,8 +204,24 @@ func (m *machine) decide(t *rapid.T) {
 	x := rapid.SampledFrom(open).Draw(t, "write")
 	x.write.Type = rapid.SampledFrom([]model.Type{model.Create, model.Update}).Draw(t, "type")
 	x.write.Destination = rapid.SampledFrom(destinations()).Draw(t, "destination")
-	m.sched.Resolved(x.entry, m.now)
+	m.resolved(x)
 	m.pump(t)
+}
+
+// resolved says that a write is decided. It lingers from now on, or with those who do.
+func (m *machine) resolved(x *tracked) {
+	x.since = m.now
+	others := slices.DeleteFunc(m.ready(x.write.Destination), func(y *tracked) bool { return y == x })
+	switch {
+	case len(others) == 0:
+	case slices.ContainsFunc(others, func(y *tracked) bool { return y.rotated || y.failures >= 3 }):
+		x.rotated = true // nobody knows here who of them is the first
+	case others[0].since.Before(m.now) && others[0].since.After(x.added):
+		x.since = others[0].since
+	case others[0].since.Before(m.now):
+		x.since = x.added
+	}
+	m.sched.Resolved(x.entry, m.now)
 }
 
 // drop takes a partition away: its writes that are not in a request go, and only they.

@@ -27,6 +27,7 @@ type tracked struct {
 	write     *model.Write
 	partition int32
 	added     time.Time
+	since     time.Time // it lingers
 	fate      fateOf
 	notBefore time.Time // it waits for a backoff of its own
 	again     bool      // it is in a set that goes again at once

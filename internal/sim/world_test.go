@@ -31,6 +31,10 @@ const (
 	settling = 4 * time.Hour // virtual: after the last fault everything must be done by then
 )
 
+// timeouts are how long a request may take: shorter than a drain, so that each has ended before its
+// partition goes, and longer, so that it may outlive the assignment and meet the next one.
+var timeouts = [...]time.Duration{10 * time.Second, 40 * time.Second, time.Minute}
+
 // world is one simulated run.
 type world struct {
 	t      *testing.T
@@ -145,7 +149,7 @@ func (w *world) config(slot int) *config.Config {
 	}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: %s, session_timeout: %s%s}
-ampersand: {url: "http://127.0.0.1:1", api_url: "http://127.0.0.1:1", search_url: "http://127.0.0.1:1", project: acme, api_key: key, timeout: 10s}
+ampersand: {url: "http://127.0.0.1:1", api_url: "http://127.0.0.1:1", search_url: "http://127.0.0.1:1", project: acme, api_key: key, timeout: %s}
 routes:
   - name: customers
     topics: ["%s"]
@@ -158,7 +162,7 @@ retry: {initial: 100ms, max: 5s, patience: 30s}
 limits: {search_rate: 50}
 shutdown_timeout: 20s
 admin: {listen: ""}
-`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, strings.Join(w.topics, `","`), identity, name,
+`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, timeouts[w.seed/3%3], strings.Join(w.topics, `","`), identity, name,
 		1+int(w.seed%40), 1+int(w.seed%3), w.seed%5 == 0)
 	c, err := config.Parse("sim.yaml", []byte(text), func(string) (string, bool) { return "", false }, nil)
 	if err != nil {
