@@ -65,6 +65,42 @@ func decimalOf(f float64) (numerator, denominator *big.Int) {
 	return r.Num(), r.Denom()
 }
 
+// Rows are the rows of a table by source key (see Key), each a field to the JSON that was
+// written last.
+type Rows map[string]map[string]json.RawMessage
+
+// Key returns the source key of what was sent of a row of a table: its values, with commas.
+func Key(tb testing.TB, table string, fields map[string]json.RawMessage) string {
+	tb.Helper()
+	var parts []string
+	for _, column := range Tables()[table] {
+		raw := fields[sent+column]
+		if raw == nil {
+			tb.Fatalf("%s: %s of the key was not sent: %s", table, column, fields)
+		}
+		parts = append(parts, comparableValue(tb, columns()[table][column], raw))
+	}
+	return strings.Join(parts, ",")
+}
+
+// Compare fails for every difference between the tables and the final rows of the
+// PostgreSQL database that is not on the list of exceptions for that capture, and for every
+// exception that does not differ.
+func Compare(tb testing.TB, capture string, tables map[string]Rows) {
+	tb.Helper()
+	var database struct {
+		Tables map[string][]map[string]*string
+	}
+	if err := json.Unmarshal(Unpacked(tb, "crm-pg.truth.json"), &database); err != nil {
+		tb.Fatal(err)
+	}
+	c := &comparison{t: tb, capture: capture, exceptions: exceptions(), met: make(map[int]bool)}
+	for table, kinds := range columns() {
+		c.table(table, kinds, tables[table], database.Tables[table])
+	}
+	c.finish()
+}
+
 // comparison compares tables with the database.
 type comparison struct {
 	t          testing.TB
@@ -74,17 +110,17 @@ type comparison struct {
 	columns    int
 }
 
-func (c *comparison) table(name string, kinds map[string]string, got *table, want []map[string]*string) {
+func (c *comparison) table(name string, kinds map[string]string, got Rows, want []map[string]*string) {
 	c.t.Helper()
 	seen := make(map[string]bool)
 	for _, row := range want {
 		var parts []string
-		for _, column := range primary()[name] {
+		for _, column := range Tables()[name] {
 			parts = append(parts, *row[column])
 		}
 		k := strings.Join(parts, ",")
 		seen[k] = true
-		if got.rows[k] == nil {
+		if got[k] == nil {
 			c.t.Errorf("%s %s is missing", name, k)
 			continue
 		}
@@ -98,7 +134,7 @@ func (c *comparison) table(name string, kinds map[string]string, got *table, wan
 				expect = truth(c.t, kind, *text)
 			}
 			found := "NULL" // a column that was added later is not in earlier rows
-			if raw := got.rows[k]["c_"+column]; raw != nil {
+			if raw := got[k][sent+column]; raw != nil {
 				found = comparableValue(c.t, kind, raw)
 			}
 			c.columns++
@@ -107,7 +143,7 @@ func (c *comparison) table(name string, kinds map[string]string, got *table, wan
 			}
 		}
 	}
-	for k := range got.rows {
+	for k := range got {
 		if !seen[k] && !c.excepted(name, k, "", "", "") {
 			c.t.Errorf("%s %s is not in the database", name, k)
 		}

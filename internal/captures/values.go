@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// NotFinite is what the routes of the captures send in place of NaN and the
+// notFinite is what the routes of the captures send in place of NaN and the
 // infinities.
-const NotFinite = "not finite"
+const notFinite = "not finite"
 
 // truth returns what a write must say of a value that PostgreSQL prints, in the
 // form of comparableValue.
@@ -24,7 +24,7 @@ func truth(t testing.TB, kind, text string) string {
 	switch text {
 	case "infinity", "-infinity", "NaN", "Infinity", "-Infinity":
 		if kind != "text" {
-			return NotFinite
+			return notFinite
 		}
 	}
 	switch kind {
@@ -75,7 +75,7 @@ func comparableValue(t testing.TB, kind string, raw json.RawMessage) string {
 	}
 	var text string
 	isText := json.Unmarshal(raw, &text) == nil
-	if isText && text == NotFinite {
+	if isText && text == notFinite {
 		return text
 	}
 	switch kind {
