@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,8 +86,8 @@ func Key(tb testing.TB, table string, fields map[string]json.RawMessage) string 
 
 // Compare fails for every difference between the tables and the final rows of the
 // PostgreSQL database that is not on the list of exceptions for that capture, and for every
-// exception that does not differ.
-func Compare(tb testing.TB, capture string, tables map[string]Rows) {
+// exception that does not differ. Rows that are left out ("customers 5") may be anything.
+func Compare(tb testing.TB, capture string, tables map[string]Rows, leftOut ...string) {
 	tb.Helper()
 	var database struct {
 		Tables map[string][]map[string]*string
@@ -94,7 +95,7 @@ func Compare(tb testing.TB, capture string, tables map[string]Rows) {
 	if err := json.Unmarshal(Unpacked(tb, "crm-pg.truth.json"), &database); err != nil {
 		tb.Fatal(err)
 	}
-	c := &comparison{t: tb, capture: capture, exceptions: exceptions(), met: make(map[int]bool)}
+	c := &comparison{t: tb, capture: capture, exceptions: exceptions(), met: make(map[int]bool), leftOut: leftOut}
 	for table, kinds := range columns() {
 		c.table(table, kinds, tables[table], database.Tables[table])
 	}
@@ -107,6 +108,7 @@ type comparison struct {
 	capture    string
 	exceptions []exception
 	met        map[int]bool
+	leftOut    []string
 	columns    int
 }
 
@@ -120,6 +122,9 @@ func (c *comparison) table(name string, kinds map[string]string, got Rows, want 
 		}
 		k := strings.Join(parts, ",")
 		seen[k] = true
+		if c.isLeftOut(name, k) {
+			continue
+		}
 		if got[k] == nil {
 			c.t.Errorf("%s %s is missing", name, k)
 			continue
@@ -144,10 +149,21 @@ func (c *comparison) table(name string, kinds map[string]string, got Rows, want 
 		}
 	}
 	for k := range got {
-		if !seen[k] && !c.excepted(name, k, "", "", "") {
+		if !seen[k] && !c.isLeftOut(name, k) && !c.excepted(name, k, "", "", "") {
 			c.t.Errorf("%s %s is not in the database", name, k)
 		}
 	}
+}
+
+func (c *comparison) isLeftOut(table, key string) bool {
+	return slices.Contains(c.leftOut, table+" "+key)
+}
+
+// touchesLeftOut reports whether an exception is about a row that is not compared: nobody
+// knows whether it differs.
+func (c *comparison) touchesLeftOut(row string) bool {
+	table, every := strings.CutSuffix(row, "*")
+	return slices.ContainsFunc(c.leftOut, func(l string) bool { return l == row || every && strings.HasPrefix(l, table) })
 }
 
 func (c *comparison) excepted(table, key, column, want, found string) bool {
@@ -164,11 +180,11 @@ func (c *comparison) excepted(table, key, column, want, found string) bool {
 func (c *comparison) finish() {
 	c.t.Helper()
 	for i, e := range c.exceptions {
-		if e.capture == c.capture && !c.met[i] {
+		if e.capture == c.capture && !c.met[i] && !c.touchesLeftOut(e.row) {
 			c.t.Errorf("%s %s is on the list of exceptions (%s), and does not differ", e.row, e.column, e.why)
 		}
 	}
-	if c.columns < 250 {
+	if c.columns < 250 && len(c.leftOut) == 0 {
 		c.t.Errorf("only %d values were compared", c.columns)
 	}
 }
