@@ -25,9 +25,9 @@ func (s *Scheduler) Resolved(e *Entry, now time.Time) {
 	}
 	s.Waits(e, false)
 	s.rejoin(e)
-	e.since = now
-	if oldest := e.lane.oldest(); oldest != nil && oldest.since.Before(now) {
-		e.since = later(oldest.since, e.added)
+	e.decided = now.Sub(e.added)
+	if oldest := e.lane.oldest(); oldest != nil {
+		e.decided = max(0, min(e.decided, oldest.since().Sub(e.added)))
 	}
 	s.goes(e, now)
 }
@@ -43,13 +43,6 @@ func (s *Scheduler) rejoin(e *Entry) {
 func (s *Scheduler) goes(e *Entry, now time.Time) {
 	e.lane.push(e, now)
 	s.consider(e.lane, now)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // Decided takes a write out whose fate is known without a request, for the caller to

@@ -28,10 +28,10 @@ type Entry struct {
 	size    int64  // as counted with the lane
 	seq     uint64 // order of arrival
 	added   time.Time
-	since   time.Time // linger counts from here: it was added, or decided by an answer that took its time
-	readyAt time.Time // when it last became ready: bounds how long it may be passed over
-	due     time.Time // delayed: when it may go again
-	blocked int       // keys that an earlier write owns
+	decided time.Duration // after it was added, by an answer that took its time
+	readyAt time.Time     // when it last became ready: bounds how long it may be passed over
+	due     time.Time     // delayed: when it may go again
+	blocked int           // keys that an earlier write owns
 	state   state
 	alone   bool // goes in a batch of one
 	waits   bool // resolving, for longer than a drain may take
@@ -44,6 +44,9 @@ type Entry struct {
 
 	prev, next *Entry // all entries, in order of arrival
 }
+
+// since returns when it began to wait for company.
+func (e *Entry) since() time.Time { return e.added.Add(e.decided) }
 
 // list is the intrusive list of all entries in order of arrival.
 type list struct{ head, tail *Entry }

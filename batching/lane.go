@@ -107,7 +107,7 @@ func (l *lane) choose(now time.Time, drain bool) (model.Type, bool) {
 		return oldest, true
 	case oldestFull != 0:
 		return oldestFull, true
-	case drain || now.Sub(head.since) >= l.settings.Linger:
+	case drain || now.Sub(head.since()) >= l.settings.Linger:
 		return oldest, true
 	}
 	return 0, false
@@ -126,7 +126,7 @@ func (l *lane) lingers() (at time.Time, some bool) {
 	if oldest == nil {
 		return time.Time{}, false
 	}
-	return oldest.since.Add(l.settings.Linger), true
+	return oldest.since().Add(l.settings.Linger), true
 }
 
 // oldest returns the ready write that arrived first, or nil.

@@ -71,7 +71,7 @@ func (b *Batch) Probe() bool { return b.probes != nil }
 // Add takes a write in. It goes when it owns all its keys and its batch is due.
 func (s *Scheduler) Add(w *model.Write, now time.Time) *Entry {
 	s.seq++
-	e := &Entry{Write: w, seq: s.seq, added: now, since: now}
+	e := &Entry{Write: w, seq: s.seq, added: now}
 	s.all.push(e)
 	s.entries++
 	s.join(e)

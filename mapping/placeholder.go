@@ -1,12 +1,11 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ampersink/ampersink/internal/config"
 )
@@ -26,22 +25,11 @@ type shapes struct {
 	ints   string // an array of numbers: the bytes
 }
 
-// newShapes reads the placeholder as Debezium does: behind hex: stand its
-// bytes.
+// newShapes makes the shapes of a placeholder; none is Debezium's own.
 func newShapes(setting string) (*shapes, error) {
-	if setting == "" {
-		setting = config.DefaultPlaceholder
-	}
-	plain := setting
-	if digits, ok := strings.CutPrefix(setting, "hex:"); ok {
-		raw, err := hex.DecodeString(digits)
-		if err != nil {
-			return nil, fmt.Errorf("placeholder: %q: behind hex: expected hexadecimal digits", setting)
-		}
-		plain = string(raw)
-	}
-	if plain == "" || !utf8.ValidString(plain) {
-		return nil, fmt.Errorf("placeholder: %q; expected text that is UTF-8", setting)
+	plain, err := config.PlaceholderText(cmp.Or(setting, config.DefaultPlaceholder))
+	if err != nil {
+		return nil, fmt.Errorf("placeholder: expected %w", err)
 	}
 	quoted := func(text string) string { return string(appendQuoted(nil, []byte(text))) }
 	p := &shapes{

@@ -14,6 +14,8 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/ampersink/ampersink/internal/config"
 )
 
 const (
@@ -92,6 +94,13 @@ func (r *route) expression(text string, hasValue, condition bool) (*expression, 
 		return nil, plainError(err)
 	}
 	return e, nil
+}
+
+// CheckExpression compiles an expression as a route would, and says why it cannot.
+func CheckExpression(e config.Expression) error {
+	r := &route{columns: make(map[string]int32)}
+	_, err := r.expression(e.Text, e.HasValue, e.Condition)
+	return err
 }
 
 // bounds is what keeps an expression to a part of the row's size: without clock

@@ -237,7 +237,7 @@ func (s *Sink) unanswered(id model.SchemaID, fault *registry.Unavailable) {
 	if !l.failing {
 		level = zerolog.WarnLevel
 	}
-	s.log.WithLevel(level).Stringer("schema", id).Str("code", fault.Code).Str("reason", fault.Message).Dur("after", wait).
+	s.log.WithLevel(level).Stringer("schema", id).Str("code", fault.Code).Str("reason", fault.Message).Dur("after_ms", wait).
 		Msg("the schema registry cannot be asked: the partitions that need it wait, nothing is dead-lettered")
 	l.failing = true
 	defer s.announceChange()

@@ -95,7 +95,7 @@ func (s assignments) Revoked(ctx context.Context, ps []model.TopicPartition) {
 	began := time.Now()
 	s.giveUp(ctx, ps)
 	s.commits.forget(ps)
-	s.log.Info().Int("partitions", len(ps)).Dur("took", time.Since(began)).Msg("partitions revoked")
+	s.log.Info().Int("partitions", len(ps)).Dur("took_ms", time.Since(began)).Msg("partitions revoked")
 }
 
 // giveUp brings what is in flight to its fate, within the bound, and commits.

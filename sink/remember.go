@@ -81,15 +81,22 @@ func rowOf(w *model.Write) ledger.RowKey {
 
 // judge is what an outcome means for a write whose record was found late: some say that it
 // is another one.
-func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Then, fate model.Fate, sent time.Time) (batching.Then, model.Fate) {
+func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Then, fate model.Fate, f *flight, sent time.Time) (batching.Then, model.Fate) {
 	w, n := e.Write, e.Write.Identity
 	if n == nil {
 		return then, fate
 	}
+	outdated := d.outdated(w, f)
+	if outdated {
+		n.Learned = model.Learned{}
+		if then != batching.Settle {
+			then = batching.Anew
+		}
+	}
 	switch {
 	case o.Kind == model.Accepted && moving(w):
-		// It has left its old group, and is created in the new one.
-		n.Found, n.Searched, n.Doubted, n.Cleared = "", time.Time{}, time.Time{}, true
+		// It has left its old group, and is created in the new one, if that has not been done.
+		n.Found, n.Searched, n.Doubted, n.Cleared = "", time.Time{}, time.Time{}, !outdated
 		return batching.Anew, model.Fate{}
 	case unnamed(w, o), o.Kind == model.Unknown && w.Type == model.Create && n.Rules.Ledger && !d.resends(n):
 		n.Doubted, n.Lost, n.Cleared, n.Searched = sent, true, false, time.Time{}
@@ -112,6 +119,13 @@ func (d *identities) judge(e *batching.Entry, o *model.Outcome, then batching.Th
 		}
 	}
 	return then, fate
+}
+
+// outdated reports whether what was decided of a write that was in a request is to be decided
+// afresh: its partition was away meanwhile and its record was read again, so another owner may have
+// done the same to its row, and more.
+func (d *identities) outdated(w *model.Write, f *flight) bool {
+	return announces(w) && d.sink.owned(w) && d.sink.parts[w.Source.TopicPartition].epoch != f.voice.owner
 }
 
 // unnamed reports whether a create was applied, nobody said under which id, and it can be found
@@ -156,12 +170,13 @@ func (d *identities) learned(e *batching.Entry, o *model.Outcome, f *flight) {
 }
 
 // forget has the ledger forget the record of a write, which is not there any more, under the
-// keys that its row has and had. Of a row that has moved, nothing is left where it was.
+// keys that its row has and had. Of a row that has moved, nothing is left where it was; but another
+// owner may have created it in its new group meanwhile.
 func (d *identities) forget(w *model.Write, f *flight) {
-	v := d.voiceOf(w, f)
+	v, whatever := d.voiceOf(w, f), moving(w) && !d.outdated(w, f)
 	for _, key := range []string{w.Identity.Key, w.Identity.Former} {
 		k := ledger.RowKey{Space: *w.Identity.Space, Key: key}
-		if a := d.ledger.Lookup(k); key != "" && a.State != ledger.Unknown && (a.ID == w.ID || moving(w)) {
+		if a := d.ledger.Lookup(k); key != "" && a.State != ledger.Unknown && (a.ID == w.ID || whatever) {
 			v.epoch = max(v.epoch, a.Epoch)
 			d.say(k, ledger.Row{}, w, v)
 		}

@@ -26,7 +26,7 @@ func (s *Sink) finish(b *batching.Batch, flights []flight, a *model.Answer, bega
 	for i, e := range b.Entries {
 		then[i], fates[i] = s.judge(e.Write, &a.Outcomes[i], a)
 		s.identity.learned(e, &a.Outcomes[i], &flights[i])
-		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], began)
+		then[i], fates[i] = s.identity.judge(e, &a.Outcomes[i], then[i], fates[i], &flights[i], began)
 		if a.Outcomes[i].Kind != model.Accepted && e.Write.FirstFailure.IsZero() {
 			e.Write.FirstFailure = began
 		}
@@ -146,7 +146,7 @@ func (s *Sink) tellVerdict(b *batching.Batch, a *model.Answer, v batching.Verdic
 		s.log.WithLevel(level).
 			Stringer("destination", b.Destination).Stringer("type", b.Type).Int("writes", len(b.Entries)).
 			Str("code", v.Code).Str("reason", v.Message).Str("operation_id", a.OperationID).Str("request_id", a.RequestID).
-			Bool("hold", v.Hold).Bool("probe", b.Probe()).Dur("after", v.After).Msg("a request failed; its writes wait")
+			Bool("hold", v.Hold).Bool("probe", b.Probe()).Dur("after_ms", v.After).Msg("a request failed; its writes wait")
 	}
 }
 

@@ -25,7 +25,7 @@ type ledgerFlags struct{ config, route, topic string }
 func (a *app) ledger() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ledger get|export|import|stats|create",
-		Short: "Look into the ledger: which CRM record each source row is",
+		Short: "Which CRM record each source row is: get, export, stats; import ids, create the topic",
 		Long: "ledger reads the topic that remembers which CRM record each source row is (docs/identity.md). Only\n" +
 			"import and create write to it; members that run meanwhile see what they write.",
 		Example: "  ampersink ledger get --config config.yaml --route customers '{\"id\":7}'\n" +

@@ -42,6 +42,12 @@ type configError struct{ error }
 
 func (e configError) Unwrap() error { return e.error }
 
+// loggedError marks a fault that the log has told: a plain line more would tell it
+// twice, and break a log that is JSON.
+type loggedError struct{ error }
+
+func (e loggedError) Unwrap() error { return e.error }
+
 func execute(args []string, stdout, stderr io.Writer, env func(string) (string, bool)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -63,12 +69,15 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	var wrong configError
+	var logged loggedError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &wrong):
 		_, _ = fmt.Fprintln(a.stderr, err)
 		return exitConfig
+	case errors.As(err, &logged):
+		return exitFault
 	default:
 		_, _ = fmt.Fprintln(a.stderr, "ampersink:", err)
 		return exitFault
@@ -121,7 +130,11 @@ func aCommand(c *cobra.Command, args []string) error {
 // noArgs refuses arguments as a wrong call.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return configError{fmt.Errorf("%s takes no argument: %q (see %s --help)", c.CommandPath(), args[0], c.CommandPath())}
+		hint := ""
+		if f := c.Flags().Lookup("config"); f != nil && !f.Changed {
+			hint = ": did you mean --config " + args[0] + "?"
+		}
+		return configError{fmt.Errorf("%s takes no argument: %q%s (see %s --help)", c.CommandPath(), args[0], hint, c.CommandPath())}
 	}
 	return nil
 }

@@ -3,15 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/ampersink/ampersink/internal/config"
+	"github.com/ampersink/ampersink/mapping"
 	"github.com/ampersink/ampersink/sink"
 )
 
@@ -41,7 +42,7 @@ func (a *app) load(path string) (*config.Config, error) {
 	if path == "" {
 		return nil, configError{errors.New("which configuration? Say --config FILE (config.example.yaml has every key)")}
 	}
-	cfg, err := config.Load(path, a.env)
+	cfg, err := config.Load(path, a.env, mapping.CheckExpression)
 	if err != nil {
 		return nil, configError{err}
 	}
@@ -57,18 +58,23 @@ func (a *app) runSink(ctx context.Context, cfg *config.Config, untilEnd bool) er
 	if err != nil {
 		return configError{err}
 	}
-	_, stopAdmin, err := serveAdmin(cfg.Admin, s, registry, log)
-	if err != nil {
-		return configError{err}
-	}
-	defer stopAdmin()
-	log.Info().Str("version", version()).Str("group", cfg.Kafka.Group).Int("routes", len(cfg.Routes)).Str("admin", cfg.Admin.Listen).Msg("starting")
-	if err := s.Run(ctx); err != nil {
+	if err := work(ctx, cfg, s, registry, log); err != nil {
 		log.Error().Err(err).Msg("stopped by a fault")
-		return fmt.Errorf("stopped: %w", err)
+		return loggedError{err}
 	}
 	log.Info().Interface("totals", s.Status().Totals).Msg("stopped")
 	return nil
+}
+
+// work runs the sink, and the admin listener beside it.
+func work(ctx context.Context, cfg *config.Config, s *sink.Sink, metrics prometheus.Gatherer, log zerolog.Logger) error {
+	admin, stopAdmin, err := serveAdmin(cfg.Admin, s, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
+	log.Info().Str("version", version()).Str("group", cfg.Kafka.Group).Int("routes", len(cfg.Routes)).Str("admin", admin).Msg("starting")
+	return s.Run(ctx)
 }
 
 // runtimeShare is what the program takes beside limits.memory: the runtime, the

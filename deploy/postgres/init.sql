@@ -1,16 +1,11 @@
 -- Run once, when the database is created.
 CREATE TABLE customers (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    crm_id     text, -- the CRM's id of the row, once known
     email      text NOT NULL UNIQUE,
     first_name text,
     last_name  text,
     company    text
 );
-
--- The whole row goes into before images, so that a delete tells the CRM's id and an update
--- never says "unchanged" instead of a large value.
-ALTER TABLE customers REPLICA IDENTITY FULL;
 
 -- What Debezium may see: this table, as a user that may read it and follow the log.
 CREATE PUBLICATION debezium FOR TABLE customers;

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -15,6 +16,8 @@ type checker struct {
 	*report
 	cfg      *Config
 	readFile func(string) ([]byte, error)
+	// languages is what expressions are written in: none or one.
+	languages []CheckExpression
 }
 
 func (c *checker) all() {
@@ -29,8 +32,10 @@ func (c *checker) all() {
 	for i := range c.cfg.Routes {
 		c.route(&c.cfg.Routes[i], fmt.Sprintf("routes[%d]", i))
 	}
+	c.expressions()
 	c.routeNames()
 	c.sharedDestinations()
+	c.shapes()
 	c.skipRules()
 	c.deadLetters()
 	c.ledger()
@@ -114,11 +119,22 @@ func (c *checker) address(key string, address *string) {
 func (c *checker) retry() {
 	r := &c.cfg.Retry
 	if c.sound("retry.initial", "retry.max") && r.Initial > r.Max {
-		c.at("retry.initial", "%s is above retry.max (%s)", writeDuration(r.Initial), writeDuration(r.Max))
+		c.at(c.written("retry.initial", "retry.max"), "retry.initial (%s) is above retry.max (%s)",
+			c.duration("retry.initial", r.Initial), c.duration("retry.max", r.Max))
 	}
 	if c.sound("retry.max", "retry.patience") && r.Max > r.Patience {
-		c.at("retry.max", "%s is above retry.patience (%s)", writeDuration(r.Max), writeDuration(r.Patience))
+		c.at(c.written("retry.max", "retry.patience"), "retry.max (%s) is above retry.patience (%s)",
+			c.duration("retry.max", r.Max), c.duration("retry.patience", r.Patience))
 	}
+}
+
+// duration writes a duration, and whether the file says nothing of it.
+func (c *checker) duration(key string, d time.Duration) string {
+	text := writeDuration(d)
+	if _, written := c.places[key]; !written {
+		text += ", the default"
+	}
+	return text
 }
 
 func (c *checker) flood() {
@@ -131,14 +147,26 @@ func (c *checker) flood() {
 }
 
 func (c *checker) admin() {
-	const key = "admin.listen"
+	const key = keyListen
 	listen := c.cfg.Admin.Listen
 	if listen == "" {
 		return
 	}
 	if _, port, err := net.SplitHostPort(listen); err != nil || !isPort(port, 0) {
-		c.at(key, `found %s, expected host:port, :port, or "" for no listener`, c.shown(key, listen))
+		hint := ""
+		if isPort(listen, 0) {
+			hint = "; " + listenHint(c.shown(key, listen))
+		}
+		c.at(key, `found %s, expected host:port, :port, or "" for no listener%s`, c.shown(key, listen), hint)
 	}
+}
+
+const keyListen = "admin.listen"
+
+// listenHint says what a bare port may mean.
+func listenHint(port string) string {
+	port = strings.Trim(port, `"`)
+	return fmt.Sprintf(`write ":%[1]s" for every address or "127.0.0.1:%[1]s" for this machine alone`, port)
 }
 
 // shown quotes a value as the file writes it, so that what a reference stands

@@ -20,6 +20,9 @@ func (c *checker) route(r *Route, at string) {
 	if r.Operation != (Operation{}) && r.Envelope != EnvelopePlain && c.sound(at+".envelope", at+".operation") {
 		c.at(at+".operation", "only envelope plain has it; %s says itself what happened to a row", r.Envelope)
 	}
+	if _, err := PlaceholderText(r.Placeholder); err != nil && c.sound(at+".placeholder") {
+		c.at(at+".placeholder", "found %s, expected %v", c.shown(at+".placeholder", r.Placeholder), err)
+	}
 	c.needsID(r, at)
 	c.needsFields(r, at)
 	if inFlight, all := r.Batch.InFlight, c.cfg.Limits.Requests; inFlight > all && c.sound(at+".batch.in_flight", "limits.requests") {

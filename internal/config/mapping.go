@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,7 +18,7 @@ func (d *decoder) members(n *yaml.Node, w where) (map[string]*yaml.Node, bool) {
 		return nil, true
 	}
 	if n.Kind != yaml.MappingNode || n.ShortTag() != "!!map" {
-		d.wrong(n, w, "")
+		d.wrong(n, w, d.instead(n, w))
 		return nil, false
 	}
 	known := d.ref.children[w.ref]
@@ -40,6 +41,19 @@ func (d *decoder) members(n *yaml.Node, w where) (map[string]*yaml.Node, bool) {
 		}
 	}
 	return members, true
+}
+
+// instead writes a text where a section is expected as the section that it is taken to mean.
+func (d *decoder) instead(n *yaml.Node, w where) string {
+	meant := d.ref.row(w.ref).meant
+	if meant == "" || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || n.Value == "" {
+		return ""
+	}
+	text := n.Value
+	if strings.ContainsAny(text, ":{}[]#&*!|>'\"%@`, ") || utf8.RuneCountInString(text) > maxPrinted {
+		text = quote(text)
+	}
+	return fmt.Sprintf("write %s: {%s: %s}", w.key, meant, text)
 }
 
 // keyText returns the name that a key of a mapping is.

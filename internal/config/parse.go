@@ -21,12 +21,12 @@ const maxValues = 100_000
 
 // Load reads the configuration from a file. What is wrong with its content comes
 // back as Problems.
-func Load(path string, env func(string) (string, bool)) (*Config, error) {
+func Load(path string, env func(string) (string, bool), expressions ...CheckExpression) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	return Parse(path, data, env, readFile)
+	return Parse(path, data, env, readFile, expressions...)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -48,8 +48,8 @@ func readFile(path string) ([]byte, error) {
 // Parse reads the configuration from data, which is called name in messages.
 // Environment variables come from env, files that the configuration names from
 // readFile. What is wrong comes back as Problems, all at once and in the order
-// of the file.
-func Parse(name string, data []byte, env func(string) (string, bool), readFile func(string) ([]byte, error)) (*Config, error) {
+// of the file; expressions are among it where their language is given.
+func Parse(name string, data []byte, env func(string) (string, bool), readFile func(string) ([]byte, error), expressions ...CheckExpression) (*Config, error) {
 	d := &decoder{
 		report: newReport(name), ref: newReference(), left: maxValues,
 		expander: expander{env: env, readFile: readFile},
@@ -58,7 +58,7 @@ func Parse(name string, data []byte, env func(string) (string, bool), readFile f
 	if root, ok := d.document(data); ok {
 		d.value(root, reflect.ValueOf(cfg).Elem(), where{})
 		d.finish(cfg)
-		(&checker{report: d.report, cfg: cfg, readFile: readFile}).all()
+		(&checker{report: d.report, cfg: cfg, readFile: readFile, languages: expressions}).all()
 	}
 	if problems := d.sorted(); len(problems) > 0 {
 		return nil, problems

@@ -21,6 +21,7 @@ type row struct {
 	span     string
 	required bool
 	empty    bool   // an empty text is a value
+	meant    string // the key of a section that a bare text is taken to be meant for
 	what     string // what the key says: one sentence
 	why      string // the reason of the default and of the range
 }

@@ -126,7 +126,7 @@ func ampersandRows() []row {
 func settlingRows() []row {
 	return []row{
 		{path: "routes", form: formSections, required: true,
-			what: "Which topics become writes to which object, and how; several routes may take one topic."},
+			what: "Which topics become writes to which object, and how; several routes may take one topic, whose records have one envelope."},
 		{path: "skip", form: formSections,
 			what: "Topics whose records are skipped on purpose and counted under the rule's name.",
 			why:  "A topic that neither a route nor a rule takes is dead-lettered, never dropped in silence."},
@@ -136,7 +136,7 @@ func settlingRows() []row {
 			what: "The topics to skip. A name goes before the pattern of a route; a pattern leaves to a route what it takes, but for records that are about no row."},
 		{path: "skip[].topics.regex", form: formText,
 			what: "A pattern (RE2) that matches the whole name of a topic."},
-		{path: "dead_letter", form: formSection,
+		{path: "dead_letter", form: formSection, meant: "topic",
 			what: "Where records go that were refused for good, with the reason in their headers."},
 		{path: "dead_letter.topic", form: formText, fallback: `"{topic}.dead"`,
 			what: "The topic's name; {topic} is the topic that the record came from.",
@@ -201,7 +201,7 @@ func runningRows() []row {
 		{path: "shutdown_timeout", form: formDuration, fallback: "30s", span: "[1s,1h]",
 			what: "How long work under way may take to finish after SIGTERM; then requests are cancelled.",
 			why:  "Kubernetes kills after 30 s by default: raise terminationGracePeriodSeconds above this."},
-		{path: "admin", form: formSection,
+		{path: "admin", form: formSection, meant: "listen",
 			what: "The listener of /healthz, /readyz, /metrics and /status."},
 		{path: "admin.listen", form: formText, fallback: "127.0.0.1:8080", empty: true,
 			what: `host:port; ":8080" listens on every address, "" not at all.`,

@@ -66,7 +66,7 @@ func choiceRows() []row {
 
 func ledgerRows() []row {
 	return []row{
-		{path: "ledger", form: formSection,
+		{path: "ledger", form: formSection, meant: "topic",
 			what: "What is remembered of the CRM records of rows, by routes with ledger in their id."},
 		{path: "ledger.topic", form: formText, fallback: `"{group}.ledger"`,
 			what: "The compacted topic that holds it; {group} is the consumer group. It is memory and no cache: never delete it.",

@@ -41,7 +41,10 @@ func (d *decoder) text(n *yaml.Node, w where) (string, bool) {
 		return "", false
 	case slices.Contains([]string{"!!int", "!!float", "!!bool"}, n.ShortTag()):
 		hint := ""
-		if len(row.words) == 0 {
+		switch {
+		case row.path == keyListen && n.ShortTag() == "!!int" && isPort(text, 0):
+			hint = listenHint(text)
+		case len(row.words) == 0:
 			hint = "put it in quotes"
 		}
 		d.wrong(n, w, hint)

@@ -77,7 +77,7 @@ func Reach(ctx context.Context, o Options) error {
 			return err
 		}
 		if !told {
-			o.Log.Warn().Err(err).Dur("patience", reachTimeout).Msg("Kafka does not answer yet; trying again")
+			o.Log.Warn().Err(err).Dur("patience_ms", reachTimeout).Msg("Kafka does not answer yet; trying again")
 		}
 		select {
 		case <-ctx.Done():
