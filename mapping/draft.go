@@ -51,35 +51,35 @@ const (
 	leftNulls              // nothing but nulls, which the user leaves out
 )
 
-// draft decides what a route makes of a change: a draft and an open fate, or
-// the fate that ends it here.
-func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
+// draft decides what a route makes of a change: it fills the draft, which is zero, and returns an
+// open fate, or the fate that ends the change here.
+func (m *Mapper) draft(d *draft, b *bound, c change) model.Fate {
 	switch {
 	case c.op == opTruncate:
-		return draft{}, b.truncated()
+		return b.truncated()
 	case c.rekeyed != keyKept:
 		if fate, ends := m.rekey(b, &c); ends {
-			return draft{}, fate
+			return fate
 		}
 	}
 	if c.op == opByID {
 		if why := m.locate(b, c.image); why != nil {
-			return draft{}, refused(why)
+			return refused(why)
 		}
 		c.op = opCreate
 		if id, why := m.id(b, c); why != nil {
-			return draft{}, refused(why)
+			return refused(why)
 		} else if len(id) > 0 {
 			c.op = opUpdate
 		}
 	}
 	do := b.actions[c.op]
 	if do == actionIgnore {
-		return draft{}, b.skips[c.op]
+		return b.skips[c.op]
 	}
 	if c.op == opTombstone {
 		if do = b.actions[opDelete]; do == actionIgnore {
-			return draft{}, b.skips[opDelete]
+			return b.skips[opDelete]
 		}
 	}
 	upsert := do == actionUpsert
@@ -87,33 +87,38 @@ func (m *Mapper) draft(b *bound, c change) (draft, model.Fate) {
 		do = insertOrUpdate(c.op)
 	}
 	if why := m.locate(b, c.image); why != nil {
-		return draft{}, refused(why)
+		return refused(why)
 	}
 	m.bound, m.change, m.operation = b, c, operations[c.op]
 	if b.when != nil {
 		yes, why := m.holds(b.when)
 		if why != nil {
-			return draft{}, refused(why)
+			return refused(why)
 		}
 		if !yes {
-			return draft{}, b.skipWhen
+			return b.skipWhen
 		}
 	}
-	compose := m.compose
-	if b.late != nil {
-		compose = m.composeLate
+	return m.composed(d, b, c, do, upsert)
+}
+
+// composed is the fate of what is composed: open, unless nothing is left to write.
+func (m *Mapper) composed(d *draft, b *bound, c change, do action, upsert bool) model.Fate {
+	var why *model.Reason
+	if b.late == nil {
+		why = m.compose(d, b, c, do, upsert)
+	} else {
+		why = m.composeLate(d, b, c, do, upsert)
 	}
-	d, why := compose(b, c, do, upsert)
-	if why != nil {
-		return draft{}, refused(why)
+	switch {
+	case why != nil:
+		return refused(why)
+	case d.left == leftUnchanged:
+		return model.Fate{Kind: model.Unchanged}
+	case d.left == leftNulls:
+		return b.skipNulls
 	}
-	switch d.left {
-	case leftUnchanged:
-		return draft{}, model.Fate{Kind: model.Unchanged}
-	case leftNulls:
-		return draft{}, b.skipNulls
-	}
-	return d, model.Fate{}
+	return model.Fate{}
 }
 
 // insertOrUpdate is what an upsert is for an operation, as far as the record says it.
@@ -126,19 +131,19 @@ func insertOrUpdate(o op) action {
 
 // compose puts a write together. Everything that can refuse it comes before
 // anything is packed.
-func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, why *model.Reason) {
-	d = draft{route: b.route, kind: do.writes()}
+func (m *Mapper) compose(d *draft, b *bound, c change, do action, upsert bool) (why *model.Reason) {
+	d.route, d.kind = b.route, do.writes()
 	if d.group, why = m.group(b, c); why != nil {
-		return d, why
+		return why
 	}
 	now, why := m.keyConflict(b, c)
 	if why != nil {
-		return d, why
+		return why
 	}
 	d.conflictOn(now)
 	was, moved, why := m.keyBefore(b, c, now)
 	if why != nil {
-		return d, why
+		return why
 	}
 	if moved {
 		d.conflictOn(was)
@@ -152,28 +157,28 @@ func (m *Mapper) compose(b *bound, c change, do action, upsert bool) (d draft, w
 	}
 	switch {
 	case why != nil:
-		return d, why
+		return why
 	case len(id) > 0:
 		d.conflictOn(m.idConflict(b, d.group, id))
 	case d.kind != model.Create:
-		return d, m.noID(b, c)
+		return m.noID(b, c)
 	}
 	var assoc []byte
 	if do == actionCreate {
 		if assoc, why = m.associations(b.route); why != nil {
-			return d, why
+			return why
 		}
 	}
-	return m.pack(b, c, do, d, id, assoc)
+	return m.pack(d, b, c, do, id, assoc)
 }
 
 // pack puts the texts of a draft into the packer.
-func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) (draft, *model.Reason) {
+func (m *Mapper) pack(d *draft, b *bound, c change, do action, id, assoc []byte) *model.Reason {
 	m.begin()
 	if do != actionDelete {
 		var why *model.Reason
 		if d.fields, d.left, why = m.emit(b, c, do); why != nil || d.left != leftFields {
-			return d, why
+			return why
 		}
 	}
 	if d.kind != model.Create {
@@ -182,7 +187,7 @@ func (m *Mapper) pack(b *bound, c change, do action, d draft, id, assoc []byte) 
 	if len(assoc) > 0 {
 		d.assoc = m.packer.Append(append(m.packer.Buffer(), assoc...))
 	}
-	return d, nil
+	return nil
 }
 
 // begin begins the text of the record, with its first draft.

@@ -26,22 +26,23 @@ func (l *late) mayCreate(do action, upsert bool) bool {
 
 // composeLate puts a write together of which type and id are decided later. Everything
 // that can refuse it comes before anything is packed, but what only refuses a create.
-func (m *Mapper) composeLate(b *bound, c change, do action, upsert bool) (d draft, why *model.Reason) {
-	d = draft{route: b.route, kind: do.writes(), space: b.space, upsert: upsert, deleted: do == actionDelete || do == actionSet}
+func (m *Mapper) composeLate(d *draft, b *bound, c change, do action, upsert bool) (why *model.Reason) {
+	d.route, d.kind, d.space = b.route, do.writes(), b.space
+	d.upsert, d.deleted = upsert, do == actionDelete || do == actionSet
 	if d.group, why = m.lateGroup(b, c); why != nil {
-		return d, why
+		return why
 	}
-	if why = m.addKey(&d, b, c); why != nil {
-		return d, why
+	if why = m.addKey(d, b, c); why != nil {
+		return why
 	}
 	given, why := m.id(b, c)
 	if why != nil {
-		return d, why
+		return why
 	}
 	var assoc []byte
 	if b.late.mayCreate(do, upsert) {
 		if assoc, why = m.associations(b.route); why != nil {
-			return d, why
+			return why
 		}
 	}
 	if len(given) > 0 {
@@ -51,15 +52,15 @@ func (m *Mapper) composeLate(b *bound, c change, do action, upsert bool) (d draf
 	if assoc = inside(assoc); len(assoc) > 0 {
 		d.assoc = m.packer.Append(append(m.packer.Buffer(), assoc...))
 	}
-	if why = m.addMatch(&d, b, c); why != nil {
-		return d, why
+	if why = m.addMatch(d, b, c); why != nil {
+		return why
 	}
 	if do == actionDelete {
-		return d, nil
+		return nil
 	}
 	if do != actionSet { // a deleted row is linked to nothing
-		if why = m.addParents(&d, b, c, do); why != nil {
-			return d, why
+		if why = m.addParents(d, b, c, do); why != nil {
+			return why
 		}
 	}
 	return m.addFields(d, b, c, do)
@@ -146,23 +147,23 @@ func (m *Mapper) addMatch(d *draft, b *bound, c change) *model.Reason {
 
 // addFields packs the fields: of the update, and of the create where it may be one and
 // would write more.
-func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *model.Reason) {
+func (m *Mapper) addFields(d *draft, b *bound, c change, do action) *model.Reason {
 	var why *model.Reason
 	d.fields, d.left, why = m.emit(b, c, do)
 	if why != nil && why.Code == codeNoFields && d.links {
 		why = nil // it links rows and says no more
 	}
 	if why != nil || d.left != leftFields && !d.links {
-		return d, why
+		return why
 	}
 	d.left = leftFields
 	if c.partial {
 		d.refused = refusal(codeNoFields, "", "the row has to be created, and the update shows only what changed of it;"+
 			" expected the whole document (capture.mode: change_streams_update_full)")
-		return d, nil
+		return nil
 	}
 	if do != actionUpdate || !b.late.twofold || !b.late.mayCreate(do, d.upsert) {
-		return d, nil
+		return nil
 	}
 	m.quiet = true
 	defer func() { m.quiet = false }()
@@ -171,7 +172,7 @@ func (m *Mapper) addFields(d draft, b *bound, c change, do action) (draft, *mode
 		why = refusal(codeNoFields, "", "the row has to be created, and none of the route's fields is in it with a value that can be sent")
 	}
 	d.refused = why
-	return d, nil
+	return nil
 }
 
 // identity is what the write of a draft is decided by, once its keys are free.

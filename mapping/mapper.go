@@ -252,10 +252,10 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 			item.Name = model.NameOf(b.name, row)
 		}
 		item.Operation = named[c.op]
-		var d draft
-		if d, item.Fate = m.draft(b, c); item.Fate.Kind == model.Open {
-			d.item, d.name = len(items), item.Name
-			m.pending = append(m.pending, d)
+		// A draft is made where it stays: it is too large to be handed around.
+		m.pending = append(m.pending, draft{item: len(items), name: item.Name})
+		if item.Fate = m.draft(&m.pending[len(m.pending)-1], b, c); item.Fate.Kind != model.Open {
+			m.pending = m.pending[:len(m.pending)-1]
 		}
 		m.in.value.leave(m.entered)
 		items = append(items, item)

@@ -282,7 +282,7 @@ func linked(w *model.Write, links []ledger.Link) (fields, associations string) {
 const maxReasons = 5
 
 // status says what is known, and what waits for more.
-func (d *identities) status(st *Status) {
+func (d *identities) status(st *Status, now time.Time) {
 	if d.ledger == nil {
 		return
 	}
@@ -296,7 +296,7 @@ func (d *identities) status(st *Status) {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%s/%d offset %d since %s, at most until %s: %s", src.Topic, src.Partition, src.Offset,
 			a.since.Format(time.RFC3339), a.until.Format(time.RFC3339), a.why))
 	}
-	out.Searching = d.searches.status(st)
+	out.Searching = d.searches.status(st, now)
 	st.Identity = out
 }
 

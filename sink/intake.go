@@ -152,7 +152,7 @@ func (s *Sink) admit(p *kafka.Partition, records []mapped) {
 		s.fault.set(errors.New("BUG: records of a partition that is not assigned: " + p.Topic))
 		return
 	}
-	part.end = p.End
+	part.end, part.endAt = p.End, now
 	s.identity.warm(records)
 	for i := range records {
 		s.admitRecord(part, &records[i], now)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -50,12 +51,14 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 		topic.Close()
 	}
 	s.log.Info().Str("topic", ledgerTopic(s.config)).Msg("reading the ledger")
+	began := time.Now()
 	if err := l.Barrier(ctx); err != nil {
 		end(ctx)
 		return nil, err
 	}
 	stats := l.Stats()
-	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Msg("the ledger is read")
+	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Dur("took", time.Since(began)).
+		Msg("the ledger is read")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.identity.open(l, log)
@@ -68,10 +71,12 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 	if s.identity.ledger == nil {
 		return nil
 	}
+	began := time.Now()
 	epoch, err := s.identity.ledger.Own(ctx, ps, s.kafka.Confirm)
 	if err != nil {
 		return fmt.Errorf("waiting for the ledger: %w", err)
 	}
+	s.log.Info().Int("partitions", len(ps)).Int64("epoch", epoch).Dur("took", time.Since(began)).Msg("the ledger is known up to here")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range ps {

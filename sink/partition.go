@@ -27,7 +27,8 @@ type partition struct {
 	epoch     int64          // of this member as the partition's owner; only with a ledger
 	known     *offsets.Known // what is done beyond what is committed, from earlier assignments
 	committed kafka.Commit   // as last acknowledged
-	end       int64          // offset behind the last record that was there at the last poll
+	end       int64          // offset behind the last record that was there at endAt; -1: not known yet
+	endAt     time.Time
 	paused    pauseCause
 	// leaving: the assignment is being given up. What is in a request still gets its
 	// fate, but nothing is sent again: a write that went back to its lane now would be sent
@@ -70,7 +71,7 @@ func (s assignments) Assigned(ps []model.TopicPartition) {
 		}
 		part.tracker, part.leaving = offsets.New(-1, "").Knowing(part.known), false
 		part.committed = kafka.Commit{Offset: -1}
-		part.end, part.paused, part.low = -1, 0, -1
+		part.end, part.endAt, part.paused, part.low = -1, time.Time{}, 0, -1
 		s.log.Info().Str("topic", p.Topic).Int32("partition", p.Partition).Msg("partition assigned")
 	}
 }

@@ -43,6 +43,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	background.Go(func() { s.commits.run(work) })
 	background.Go(func() { s.keepTime(work) })
 	background.Go(func() { s.lookUp(intake) })
+	background.Go(func() { s.followEnds(intake) })
 	var intakes sync.WaitGroup
 	if s.options.UntilEnd {
 		intakes.Go(func() { s.untilEnd(intake, stopIntake) })

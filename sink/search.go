@@ -18,10 +18,12 @@ import (
 
 // searches are the searches for CRM records. Each tenant's go through a queue of its own,
 // with its own rate: a CRM counts them apart from everything else. A queue without work has no
-// goroutine; one whose searches fail has one, which tries until one is answered.
+// goroutine; one whose searches fail has one, which tries until one is answered. What the API refuses
+// to everyone, as a key that was revoked, is tried by one queue for all.
 type searches struct {
 	sink   *Sink
 	queues map[searchScope]*searchQueue
+	wide   map[model.Scope]*searchFault // of integrations, and of the API
 }
 
 type searchScope struct{ integration, group string }
@@ -34,7 +36,7 @@ type searchQueue struct {
 	entries []*batching.Entry
 	workers int
 	backoff batching.Backoff
-	failing *searchFault
+	failing *searchFault // of this queue alone
 	// answered counts the searches of each route that were answered, and turned has the writes
 	// whose searches were turned down: those of one that is, again and again, while others of its
 	// route are answered are the row's own fault.
@@ -49,13 +51,6 @@ type turnedDown struct{ times, answered int }
 // holdOfSearch is the kind of a hold of searches.
 const holdOfSearch = "search"
 
-// searchFault is why searches are not answered.
-type searchFault struct {
-	since, next   time.Time
-	code, message string
-	tries         int
-}
-
 const (
 	// searchWorkers is how many searches of a tenant are under way at once: a few hide the
 	// time that each takes, and the rate bounds them.
@@ -67,7 +62,7 @@ const (
 )
 
 func newSearches(s *Sink) searches {
-	return searches{sink: s, queues: make(map[searchScope]*searchQueue)}
+	return searches{sink: s, queues: make(map[searchScope]*searchQueue), wide: make(map[model.Scope]*searchFault)}
 }
 
 // start searches for the record of a write. The lock is held.
@@ -85,10 +80,10 @@ func (x *searches) start(e *batching.Entry, group string) {
 		x.queues[scope] = q
 	}
 	q.entries = append(q.entries, e)
-	if q.failing != nil {
+	if x.fault(scope) != nil {
 		s.sched.Waits(e, true)
 	}
-	if q.workers < searchWorkers && (q.failing == nil || q.workers == 0) {
+	if q.workers < x.wanted(q) {
 		q.workers++
 		s.requests.Go(func() { x.work(q) })
 	}
@@ -156,6 +151,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (x *searches) take(q *searchQueue) *batching.Entry {
 	x.sink.mu.Lock()
 	defer x.sink.mu.Unlock()
+	if f := x.fault(q.scope); f != nil && f.prober != q {
+		q.workers-- // another one probes
+		return nil
+	}
 	for len(q.entries) > 0 && !x.sink.closed {
 		e := q.entries[0]
 		q.entries[0] = nil
@@ -167,21 +166,9 @@ func (x *searches) take(q *searchQueue) *batching.Entry {
 	}
 	q.workers--
 	if q.workers == 0 {
-		x.mended(q, false) // nothing is left that could find out
+		x.passOn(q)
 	}
 	return nil
-}
-
-// mended ends what a queue's searches failed of.
-func (x *searches) mended(q *searchQueue, answered bool) {
-	if q.failing == nil {
-		return
-	}
-	q.failing = nil
-	q.backoff.Reset()
-	if answered {
-		x.sink.log.Info().Stringer("scope", q.scope).Msg("searches are answered again")
-	}
 }
 
 // found is what a search came to.
@@ -195,7 +182,8 @@ type found struct {
 	// turned: this search would never be answered; refused: no answer to it could be believed,
 	// whatever it is.
 	turned, refused bool
-	unauthorized    bool // the API key was refused
+	unauthorized    bool            // the API key was refused
+	hold            model.ScopeKind // what a person may have to mend
 }
 
 // find searches for the records that have the members of an object.
@@ -206,7 +194,7 @@ func find(ctx context.Context, api *ampersand.Client, d model.Destination, match
 	}
 	return found{
 		failed: true, after: m.After, code: m.Code, message: m.Message, turned: m.Kind == ampersand.SearchRefused,
-		refused: m.Code == ampersand.CodeUnsearchable || m.Code == ampersand.CodeAstray, unauthorized: m.Status == http.StatusUnauthorized,
+		refused: m.Code == ampersand.CodeUnsearchable || m.Code == ampersand.CodeAstray, unauthorized: m.Status == http.StatusUnauthorized, hold: m.Hold,
 	}
 }
 
@@ -244,12 +232,9 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 	delete(q.turned, e)
 	if !f.failed {
 		q.answered[e.Write.Route]++
-		x.mended(q, true)
+		x.mended(q)
 	}
-	for q.workers < min(searchWorkers, len(q.entries)) {
-		q.workers++
-		s.requests.Go(func() { x.work(q) })
-	}
+	x.staff(q)
 	x.sink.identity.found(e, q.scope.group, f, now)
 	s.announceChange()
 	s.pump()
@@ -279,24 +264,21 @@ func (x *searches) failed(q *searchQueue, e *batching.Entry, f *found, now time.
 		q.entries = append(q.entries, e)
 		s.sched.Waits(e, true)
 	}
-	if q.failing != nil && q.workers > 1 {
+	fault := x.faultOf(q, f.hold, now)
+	if fault.prober == nil {
+		fault.prober = q
+	}
+	if fault.prober != q || q.workers > 1 && fault.tries > 0 {
 		q.workers--
 		return 0, false
 	}
-	if q.failing == nil {
-		q.failing = &searchFault{since: now}
-		for _, waiting := range q.entries {
-			if s.sched.Resolving(waiting) {
-				s.sched.Waits(waiting, true)
-			}
-		}
-	}
-	wait = max(q.backoff.NextBackOff(), f.after)
-	first := q.failing.code != f.code
-	q.failing.code, q.failing.message, q.failing.next = f.code, f.message, now.Add(wait)
-	q.failing.tries++
+	wait = max(fault.backoff.NextBackOff(), f.after)
+	first := fault.code != f.code
+	fault.code, fault.message, fault.next = f.code, f.message, now.Add(wait)
+	fault.tries++
+	fault.hard = fault.hard || f.hold != model.ScopeNone || f.after > s.config.Retry.Patience
 	if first {
-		s.log.Warn().Stringer("scope", q.scope).Str("code", f.code).Str("reason", f.message).
+		s.log.Warn().Str("scope", fault.name()).Str("code", f.code).Str("reason", f.message).
 			Msg("a search is not answered; the writes that need it wait")
 	}
 	return wait, true
@@ -332,19 +314,4 @@ func (d *identities) found(e *batching.Entry, group string, f *found, now time.T
 		return
 	}
 	d.again(e, now)
-}
-
-// status adds the searches that are not answered to the holds, and returns how many writes
-// are searched for.
-func (x *searches) status(st *Status) (searching int) {
-	for _, q := range x.queues {
-		searching += len(q.entries)
-		if f := q.failing; f != nil {
-			st.Holds = append(st.Holds, HoldStatus{
-				Scope: q.scope.String(), Kind: holdOfSearch, Held: f.since.Add(x.sink.config.Retry.Patience).Before(time.Now()),
-				Since: f.since, Code: f.code, Reason: f.message, Probes: f.tries, NextTry: f.next,
-			})
-		}
-	}
-	return searching
 }

@@ -42,7 +42,8 @@ type PartitionStatus struct {
 	Lowest    int64   `json:"lowest_open"` // offset; the next one when none is open; -1 while unknown
 	Age       float64 `json:"lowest_open_age_seconds"`
 	Committed int64   `json:"committed"`
-	End       int64   `json:"end"`
+	End       int64   `json:"end"`             // offset behind the last record; -1 while unknown
+	EndAge    float64 `json:"end_age_seconds"` // since the brokers last told the end
 	Lag       int64   `json:"lag"`
 	Open      int     `json:"open_writes"`
 	Paused    string  `json:"paused,omitempty"` // why it takes no new records
@@ -118,20 +119,20 @@ func (s *Sink) Status() Status {
 	s.holdStatus(&st)
 	s.laneStatus(&st, now)
 	s.partitionStatus(&st, now)
-	s.identity.status(&st)
+	s.identity.status(&st, now)
 	st.LettersInFlight = s.letters.count()
 	st.LetterFault = s.letters.fault(now)
 	if err := s.commits.failing; err != nil {
 		st.CommitError = err.Error()
 	}
-	st.Reasons = s.unready(&st)
+	st.Reasons = s.unready(&st, now)
 	st.Ready = len(st.Reasons) == 0
 	return st
 }
 
 // unready says why the sink is not ready. A destination that is held does not
 // make it so, as long as another one goes on.
-func (s *Sink) unready(st *Status) (why []string) {
+func (s *Sink) unready(st *Status, now time.Time) (why []string) {
 	if err := s.fault.get(); err != nil {
 		why = append(why, err.Error())
 	}
@@ -152,17 +153,33 @@ func (s *Sink) unready(st *Status) (why []string) {
 	}
 	held := 0
 	s.sched.Lanes(func(l batching.LaneStatus) {
-		if h, ok := s.sched.Blocking(l.Destination); ok && h.Held {
+		if s.heldLane(l, now) != "" {
 			held++
 		}
 	})
 	for _, h := range st.Holds {
-		if h.Held && (h.Kind == "api" || held > 0 && held == st.LaneCount) {
-			why = append(why, fmt.Sprintf("%s is held since %s: %s: %s", h.Scope, h.Since.Format(time.RFC3339), h.Code, h.Reason))
+		if h.Held && (h.Kind == "api" || h.Scope == searchOfAPI || held > 0 && held == st.LaneCount) {
+			waits := ""
+			if h.Kind == holdOfSearch {
+				waits = fmt.Sprintf(" (%d writes are searched for)", st.Identity.Searching)
+			}
+			why = append(why, fmt.Sprintf("%s is held since %s%s: %s: %s", h.Scope, h.Since.Format(time.RFC3339), waits, h.Code, h.Reason))
 			break
 		}
 	}
 	return why
+}
+
+// heldLane says what holds a lane, if nothing in it goes on: itself, or the searches that its writes
+// wait for.
+func (s *Sink) heldLane(l batching.LaneStatus, now time.Time) string {
+	if h, ok := s.sched.Blocking(l.Destination); ok && h.Held {
+		return fmt.Sprintf("%s since %s (%s: %s)", h.Scope, h.Since.Format(time.RFC3339), h.Code, h.Message)
+	}
+	if f := s.identity.searches.held(l.Destination, now); f != nil && l.Oldest.IsZero() && l.InFlight == 0 {
+		return fmt.Sprintf("%s since %s (%s: %s)", f.name(), f.since.Format(time.RFC3339), f.code, f.message)
+	}
+	return ""
 }
 
 func (s *Sink) holdStatus(st *Status) {
@@ -212,7 +229,13 @@ func (s *Sink) partitionStatus(st *Status, now time.Time) {
 			Topic: tp.Topic, Partition: tp.Partition, Lowest: low, Committed: part.committed.Offset,
 			End: part.end, Lag: -1, Open: part.tracker.Open(), Paused: part.paused.String(),
 		}
-		if low >= 0 && part.end >= 0 {
+		if part.end >= 0 {
+			ps.EndAge = now.Sub(part.endAt).Seconds()
+		}
+		switch {
+		case part.end == 0:
+			ps.Lag = 0 // nothing was ever there
+		case low >= 0 && part.end > 0:
 			ps.Lag = max(0, part.end-low)
 		}
 		if ps.Open > 0 {

@@ -3,6 +3,8 @@ package sink
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,7 @@ func (s *Sink) untilEnd(ctx context.Context, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(untilEndCheck)
 	defer tick.Stop()
 	var stuck time.Time
+	var records int64
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,10 +44,10 @@ func (s *Sink) untilEnd(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(errEnd)
 			return
 		}
-		held := s.heldForGood()
+		held, read := s.heldForGood(time.Now()), s.read()
 		switch {
-		case held == "":
-			stuck = time.Time{}
+		case held == "" || read != records:
+			stuck, records = time.Time{}, read
 		case stuck.IsZero():
 			stuck = time.Now()
 		case time.Since(stuck) >= s.config.Retry.Patience:
@@ -62,6 +65,13 @@ func (s *Sink) commitIfIdle() {
 	if _, writes, requests := s.sched.Totals(); writes == 0 && requests == 0 {
 		s.commits.soon()
 	}
+}
+
+// read returns how many records were taken in.
+func (s *Sink) read() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.totals.Records
 }
 
 // left counts the partitions that the group has not committed up to their end.
@@ -98,32 +108,54 @@ func (s *Sink) left(ctx context.Context, ends map[model.TopicPartition]int64) (i
 	return left, nil
 }
 
-// heldForGood names the holds when nothing but held lanes is left to send, or nothing but what
-// waits for a schema registry that fails, and is empty otherwise.
-func (s *Sink) heldForGood() string {
+// heldForGood names what holds the rest, when nothing is left that could go on without it, and is empty
+// otherwise.
+func (s *Sink) heldForGood(now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, writes, _ := s.sched.Totals(); writes == 0 {
-		if r := s.lookups.status(time.Now(), s.config.Retry.Patience); r != nil && r.Code != "" {
-			return fmt.Sprintf("the schema registry since %s (%s: %s)", r.Since.Format(time.RFC3339), r.Code, r.Reason)
-		}
+	causes := s.stalled(now)
+	ledger := s.identity.ledger != nil && !s.identity.log.waiting().IsZero()
+	if s.identity.searches.searching() || ledger && s.sent() {
 		return ""
 	}
-	holds := make(map[model.Scope]batching.Hold)
 	open := false
 	s.sched.Lanes(func(l batching.LaneStatus) {
-		if h, ok := s.sched.Blocking(l.Destination); ok && h.Held {
-			holds[h.Scope] = h
-		} else if l.Writes > 0 {
-			open = true
+		if held := s.heldLane(l, now); held != "" {
+			causes[held] = struct{}{}
+		} else if !ledger && (!l.Oldest.IsZero() || l.InFlight > 0) {
+			open = true // with a ledger that stalls, what is ready waits behind announcements
 		}
 	})
-	if open || len(holds) == 0 {
+	if open {
 		return ""
 	}
-	var said []string
-	for _, h := range holds {
-		said = append(said, fmt.Sprintf("%s since %s (%s: %s)", h.Scope, h.Since.Format(time.RFC3339), h.Code, h.Message))
+	return strings.Join(slices.Sorted(maps.Keys(causes)), "; ")
+}
+
+// stalled names what else than a hold keeps fates from being given.
+func (s *Sink) stalled(now time.Time) map[string]struct{} {
+	causes := make(map[string]struct{})
+	add := func(format string, args ...any) { causes[fmt.Sprintf(format, args...)] = struct{}{} }
+	if r := s.lookups.status(now, s.config.Retry.Patience); r != nil && r.Code != "" {
+		add("the schema registry since %s (%s: %s)", r.Since.Format(time.RFC3339), r.Code, r.Reason)
 	}
-	return strings.Join(said, "; ")
+	if f := s.letters.fault(now); f != nil {
+		add("dead letters, which cannot be written to %s since %s (%s)", f.Topic, f.Since.Format(time.RFC3339), f.Error)
+	}
+	if s.identity.ledger != nil {
+		if since := s.identity.log.waiting(); !since.IsZero() {
+			add("the ledger topic %s, which has acknowledged nothing since %s", s.identity.log.topic, since.Format(time.RFC3339))
+		}
+	}
+	return causes
+}
+
+// sent reports whether a request is under way that no announcement keeps back.
+func (s *Sink) sent() bool {
+	for e, f := range s.inFlight {
+		if f.batch.Type != model.Create || !announces(e.Write) || f.announced.Announced() {
+			return true
+		}
+	}
+	return false
 }

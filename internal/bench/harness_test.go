@@ -9,10 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +101,13 @@ func key(id int) []byte { return fmt.Appendf(nil, `{"id":%d}`, id) }
 func backlog(tb testing.TB, k *kafkatest.Endpoint, n int, row func(i int) (op string, id int)) string {
 	tb.Helper()
 	topic := k.NewTopic(tb, 8, nil)
+	fill(tb, k, topic, n, row)
+	return topic
+}
+
+// fill appends events of the rows to a topic.
+func fill(tb testing.TB, k *kafkatest.Endpoint, topic string, n int, row func(i int) (op string, id int)) {
+	tb.Helper()
 	const chunk = 20_000
 	for from := 0; from < n; from += chunk {
 		records := make([]*kgo.Record, 0, chunk)
@@ -109,7 +117,6 @@ func backlog(tb testing.TB, k *kafkatest.Endpoint, n int, row func(i int) (op st
 		}
 		k.Produce(tb, records...)
 	}
-	return topic
 }
 
 // settings is a configuration for the topic and the API.
@@ -157,13 +164,67 @@ func child(tb testing.TB, name string, args ...string) usage {
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	peak := peakOf(cmd)
+	if err := cmd.Wait(); err != nil {
 		tb.Fatalf("%s: %v\n%s", name, err, &out)
 	}
-	rusage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return usage{
-		cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began), rss: rusage.Maxrss << 10,
+	return usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: time.Since(began), rss: peak()}
+}
+
+// peakOf watches how much of a child lies in memory at most, until it has ended. What the
+// system counts for a child that has ended includes what its parent held when it was
+// started.
+func peakOf(cmd *exec.Cmd) (end func() int64) {
+	done, peak := make(chan struct{}), make(chan int64, 1)
+	go func() {
+		var most int64
+		for {
+			most = max(most, resident(cmd.Process.Pid, "VmHWM:"))
+			select {
+			case <-done:
+				peak <- most
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 {
+		close(done)
+		return <-peak
 	}
+}
+
+// resident is what of a process lies in memory, in bytes, as a line of its status says; nothing
+// where nobody says that.
+func resident(pid int, line string) int64 {
+	status, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	_, rest, found := bytes.Cut(status, []byte(line))
+	if !found {
+		return 0
+	}
+	kib, _ := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+	return kib << 10
+}
+
+// inTurn takes two figures by turns, so that both meet whatever else the machine does, and returns
+// the medians of each and of their ratios.
+func inTurn(b *testing.B, rounds int, take func() (one, other float64)) (one, other, ratio float64) {
+	b.Helper()
+	var ones, others, ratios []float64
+	for range rounds {
+		x, y := take()
+		ones, others, ratios = append(ones, x), append(others, y), append(ratios, x/y)
+	}
+	b.Logf("%.4g against %.4g, ratios %.3f", ones, others, ratios)
+	return median(ones), median(others), median(ratios)
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 func write(tb testing.TB, text string) string {

@@ -1,13 +1,11 @@
 package bench_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,31 +14,23 @@ import (
 	"github.com/ampersink/ampersink/internal/kafkatest"
 )
 
-func median(v []float64) float64 {
-	slices.Sort(v)
-	return v[len(v)/2]
-}
-
 // BenchmarkCPUAgainstABareLoop runs both programs in turn over the same backlog.
 func BenchmarkCPUAgainstABareLoop(b *testing.B) {
 	k := kafkatest.Real(b)
 	const n, rounds = 300_000, 3
 	program, bare := build(b, "../../cmd/ampersink", ""), build(b, "./bareloop", "")
 	a := newResponder(b, 0)
-	topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
 	for b.Loop() {
-		var ratios, ours, theirs []float64
-		for round := range rounds {
-			text := strings.Replace(settings(k.Brokers(), topic, a.URL, "size: 100, linger: 5ms"), `"g-`, `"g`+strconv.Itoa(round)+`-`, 1)
+		ours, theirs, ratio := inTurn(b, rounds, func() (float64, float64) {
+			topic := backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
+			text := settings(k.Brokers(), topic, a.URL, "size: 100, linger: 5ms")
 			x := child(b, program, "run", "--until-end", "--config", write(b, text))
 			y := child(b, bare, k.Brokers()[0], topic, a.URL, strconv.Itoa(n))
-			ours, theirs = append(ours, float64(x.cpu.Nanoseconds())/n), append(theirs, float64(y.cpu.Nanoseconds())/n)
-			ratios = append(ratios, float64(x.cpu)/float64(y.cpu))
-			topic = backlog(b, k.Endpoint, n, func(i int) (string, int) { return "u", i })
-		}
-		b.ReportMetric(median(ours), "ns-cpu/record")
-		b.ReportMetric(median(theirs), "ns-cpu/record-bare")
-		b.ReportMetric(median(ratios), "ratio")
+			return float64(x.cpu.Nanoseconds()) / n, float64(y.cpu.Nanoseconds()) / n
+		})
+		b.ReportMetric(ours, "ns-cpu/record")
+		b.ReportMetric(theirs, "ns-cpu/record-bare")
+		b.ReportMetric(ratio, "ratio")
 	}
 }
 
@@ -66,15 +56,13 @@ func idle(b *testing.B, program, text string) float64 {
 		b.Fatal(err)
 	}
 	time.Sleep(10 * time.Second)
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "status"))
-	if err != nil {
-		b.Skipf("no /proc here: %v", err)
-	}
+	held := resident(cmd.Process.Pid, "VmRSS:")
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
-	_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
-	kib, _ := strconv.ParseFloat(string(bytes.Fields(rest)[0]), 64)
-	return kib / 1024
+	if held == 0 {
+		b.Skip("there is no /proc here")
+	}
+	return float64(held) / (1 << 20)
 }
 
 // BenchmarkDurabilityOnHotKeys compares a stream with hot keys (Zipf) with the same
@@ -98,17 +86,16 @@ func durability(b *testing.B, k *kafkatest.Endpoint, sound, broken string) {
 	random := rand.New(rand.NewPCG(1, 1))
 	zipf := rand.NewZipf(random, 1.1, 50, 20_000)
 	for b.Loop() {
-		var ratios []float64
-		for range rounds {
+		_, _, ratio := inTurn(b, rounds, func() (float64, float64) {
 			topic := backlog(b, k, n, func(int) (string, int) { return "u", int(zipf.Uint64()) })
 			text := settings(k.Brokers(), topic, a.URL, "linger: 10ms, in_flight: 4")
 			// From the first request to the last: the start and the end of a process are not the rule's.
 			child(b, sound, "run", "--until-end", "--config", write(b, text))
-			with := a.span()
+			with := n / a.span().Seconds()
 			child(b, broken, "run", "--until-end", "--config", write(b, strings.Replace(text, `"g-`, `"h-`, 1)))
-			ratios = append(ratios, a.span().Seconds()/with.Seconds())
-		}
-		b.ReportMetric(median(ratios), "records/s-ratio")
+			return with, n / a.span().Seconds()
+		})
+		b.ReportMetric(ratio, "records/s-ratio")
 	}
 }
 
