@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ampersink/ampersink/internal/captures"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -110,7 +111,7 @@ func TestMariaDBCapturesLeaveTheFinalRows(t *testing.T) {
 				tables[name] = newTable()
 			}
 			var deletes []string
-			for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
+			for _, r := range captures.Records(t, capture) {
 				it := mapOne(t, m, r)
 				name := r.Topic[strings.LastIndexByte(r.Topic, '.')+1:]
 				if name == "contacts" && string(r.Key) != "" && jsonKey(t, r.Key) == "2" && (it.Write == nil || it.Write.Type == model.Delete) {

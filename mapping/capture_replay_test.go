@@ -1,156 +1,56 @@
 package mapping
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ampersink/ampersink/internal/captures"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
-
-// variant is a capture in full, and what the configuration says of its values
-// because no schema does.
-type variant struct {
-	envelope config.Envelope
-	types    map[string]config.Type // by the kind of a column; nil: the schema says it
-	scaled   bool                   // decimals are bytes
-	avro     bool                   // keys and values
-}
-
-func variants() map[string]variant {
-	adaptive := map[string]config.Type{"numeric": config.TypeDecimalVariable, "numeric(2)": config.TypeDecimal, "numeric(4)": config.TypeDecimal,
-		"money": config.TypeDecimal, "float": config.TypeNumber, "date": config.TypeDateDays, "timestamp": config.TypeTimestampUS,
-		"timestamp(3)": config.TypeTimestampMS, "timestamptz": config.TypeISOTimestamp, "time": config.TypeTimeUS, "timetz": config.TypeISOZonedTime,
-		"interval": config.TypeDurationUS, "bytea": config.TypeBytesBase64}
-	edited := func(edits map[string]config.Type) map[string]config.Type {
-		types := maps.Clone(adaptive)
-		maps.Copy(types, edits)
-		return types
-	}
-	const number = config.TypeNumber
-	return map[string]variant{
-		"crm-pg-envelope":            {config.EnvelopeDebezium, adaptive, true, false},
-		"crm-pg-envelope-schema":     {config.EnvelopeDebezium, nil, false, false},
-		"crm-pg-flat":                {config.EnvelopeDebeziumFlat, adaptive, true, false},
-		"crm-pg-flat-schema":         {config.EnvelopeDebeziumFlat, nil, false, false},
-		"crm-pg-flat-rewrite-schema": {config.EnvelopeDebeziumFlat, nil, false, false},
-		"crm-pg-connect-times": {config.EnvelopeDebezium, edited(map[string]config.Type{"numeric": number, "numeric(2)": number, "numeric(4)": number,
-			"money": number, "timestamp": config.TypeTimestampMS, "time": config.TypeTimeMS}), false, false},
-		"crm-pg-isostring": {config.EnvelopeDebezium, edited(map[string]config.Type{"numeric": number, "numeric(2)": number, "numeric(4)": number,
-			"money": number, "date": config.TypeISODate, "timestamp": config.TypeISOTimestamp, "timestamp(3)": config.TypeISOTimestamp,
-			"time": config.TypeISOTime, "interval": config.TypeISODuration, "bytea": config.TypeBytesHex}), false, false},
-		"crm-pg-avro":      {config.EnvelopeDebezium, nil, false, true},
-		"crm-pg-avro-flat": {config.EnvelopeDebeziumFlat, nil, false, true},
-	}
-}
 
 // Applying the writes of a capture, in order, to a table by source key leaves
 // the database's final rows: every column of every row. What differs is on the
 // list of exceptions, and what is on the list differs.
 func TestCapturesLeaveTheFinalRows(t *testing.T) {
 	t.Parallel()
-	var database struct {
-		Tables map[string][]map[string]*string
-	}
-	if err := json.Unmarshal(unpacked(t, "crm-pg.truth.json"), &database); err != nil {
-		t.Fatal(err)
-	}
-	for name, v := range variants() {
+	for name, v := range captures.Postgres() {
 		for _, keys := range []config.OnKeyChange{config.KeyChangeMove, config.KeyChangeRecreate} {
 			t.Run(name+" "+string(keys), func(t *testing.T) {
 				t.Parallel()
-				tables := replay(t, name, v, keys)
-				c := &comparison{t: t, capture: name, exceptions: exceptions(), met: make(map[int]bool)}
-				for table, kinds := range columnKinds() {
-					c.table(table, kinds, tables[table], database.Tables[table])
-				}
-				c.finish()
+				captures.Compare(t, name, replay(t, name, v, keys))
 			})
 		}
 	}
 }
 
-func unpacked(t testing.TB, name string) []byte {
-	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", "captures", "full", name+".gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	z, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// primary is the key of each table; audit_log has none in the database.
-func primary() map[string][]string {
-	return map[string][]string{"customers": {"id"}, "companies": {"id"}, "order_lines": {"order_id", "line_no"}, "audit_log": {"what"},
-		"attachments": {"id"}, "leads_import": {"id"}, "debezium_signal": {"id"}}
-}
-
-func replayRoutes(capture string, v variant) []config.Route {
+func replayRoutes(capture string, v captures.Variant) []config.Route {
 	var routes []config.Route
-	for table, kinds := range columnKinds() {
-		r := routed(v.envelope, key(primary()[table]...), id(primary()[table][0]), beforeFullOf(table))
-		r.Name, r.Topics, r.Fields = table, config.Topics{Names: []string{capture + ".public." + table}}, nil
-		if v.avro {
-			r.Format = both(config.FormatAvro)
-		}
-		for column, kind := range kinds {
-			from := column
-			if v.avro {
-				from = strings.ReplaceAll(column, " ", "_") // field.name.adjustment.mode=avro
-			}
-			f := config.Field{To: "c_" + column, From: from, Type: v.types[kind], HasNotFinite: true, NotFinite: []byte(`"` + notFinitePlaceholder + `"`)}
-			if f.Type == config.TypeDecimal {
-				scale := 2
-				if kind == "numeric(4)" {
-					scale = 4
-				}
-				f.Scale = &scale
-			}
-			r.Fields = append(r.Fields, f)
-		}
+	for table, primary := range captures.Tables() {
+		r := routed(v.Envelope, key(primary...), id(primary[0]))
+		r.Name, r.Topics, r.Fields = table, config.Topics{Names: []string{capture + ".public." + table}}, v.Fields(table)
+		r.Format, r.Before = both(v.Format), captures.Before(table)
 		routes = append(routes, r)
 	}
 	return routes
 }
 
-func beforeFullOf(table string) func(*config.Route) {
-	return func(r *config.Route) {
-		if table == "companies" || table == "audit_log" {
-			r.Before = config.BeforeFull
-		}
-	}
-}
-
 // table is the rows of a table by source key, each a column to the JSON that was
 // written last.
 type table struct {
-	rows    map[string]map[string]json.RawMessage
-	gone    map[string]map[string]json.RawMessage // as they were when they were deleted
-	inherit map[string]string                     // the key that a row had before its primary key was changed
-	moved   map[string]bool                       // the old keys of rows that were moved
+	rows    captures.Rows
+	gone    captures.Rows     // as they were when they were deleted
+	inherit map[string]string // the key that a row had before its primary key was changed
+	moved   map[string]bool   // the old keys of rows that were moved
 }
 
 // replay applies the writes of a capture. Only what is on the list may be
 // anything else than a write.
-func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) map[string]*table {
+func replay(t *testing.T, capture string, v captures.Variant, keys config.OnKeyChange) map[string]captures.Rows {
 	t.Helper()
 	routes := replayRoutes(capture, v)
 	for i := range routes {
@@ -158,17 +58,17 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 	}
 	m := mustNew(t, routes, config.SkipRule{Name: "rest", Topics: config.Topics{Regex: "(__debezium-heartbeat\\.)?" + capture + "(\\.transaction|\\.message)?"}})
 	plain := func(b []byte) []byte { return b }
-	if v.avro {
+	if v.Format == config.FormatAvro {
 		schemas := captureSchemas(t)
 		m.WithSchemas(schemas)
 		plain = func(b []byte) []byte { return schemas.plainJSON(t, b) }
 	}
 	tables := make(map[string]*table)
-	for name := range columnKinds() {
+	for name := range captures.Tables() {
 		tables[name] = newTable()
 	}
 	writes := 0
-	for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
+	for _, r := range captures.Records(t, capture) {
 		it := mapOne(t, m, r)
 		name := r.Topic[strings.LastIndexByte(r.Topic, '.')+1:]
 		if it.Write == nil {
@@ -187,14 +87,16 @@ func replay(t *testing.T, capture string, v variant, keys config.OnKeyChange) ma
 	if writes < 80 {
 		t.Errorf("only %d writes", writes)
 	}
-	for _, one := range tables {
+	rows := make(map[string]captures.Rows)
+	for name, one := range tables {
 		one.finish()
+		rows[name] = one.rows
 	}
-	return tables
+	return rows
 }
 
 func newTable() *table {
-	return &table{make(map[string]map[string]json.RawMessage), make(map[string]map[string]json.RawMessage), make(map[string]string), make(map[string]bool)}
+	return &table{make(captures.Rows), make(captures.Rows), make(map[string]string), make(map[string]bool)}
 }
 
 // finish carries over what a row had under its old key. The partitions of a capture stand
@@ -250,7 +152,7 @@ func keyText(t *testing.T, table string, key []byte, w *model.Write) string {
 		if err := json.Unmarshal([]byte("{"+w.Fields+"}"), &fields); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Trim(string(fields["c_what"]), `"`)
+		return captures.Key(t, table, fields)
 	}
 	return jsonKey(t, key)
 }
@@ -270,37 +172,4 @@ func jsonKey(t *testing.T, raw []byte) string {
 		parts = append(parts, strings.Trim(string(members[name]), `"`))
 	}
 	return strings.Join(parts, ",")
-}
-
-// recordsIn reads records, one a line.
-func recordsIn(t testing.TB, text []byte) []*model.Record {
-	t.Helper()
-	var records []*model.Record
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Topic      string
-			Partition  int32
-			Offset     int64
-			Key, Value []byte
-			Headers    []struct {
-				K string
-				V []byte
-			}
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		r := &model.Record{TopicPartition: model.TopicPartition{Topic: line.Topic, Partition: line.Partition},
-			Offset: line.Offset, Key: line.Key, Value: line.Value}
-		for _, h := range line.Headers {
-			r.Headers = append(r.Headers, model.Header{Key: h.K, Value: h.V})
-		}
-		records = append(records, r)
-	}
-	if lines.Err() != nil || len(records) == 0 {
-		t.Fatalf("%d records, %v", len(records), lines.Err())
-	}
-	return records
 }

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"flag"
@@ -11,57 +10,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ampersink/ampersink/internal/captures"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files from what the code does now")
 
-// captures are records that a real Debezium wrote from a real PostgreSQL.
-var captures = map[string]config.Envelope{
+// picked are records that a real Debezium wrote from a real PostgreSQL.
+var picked = map[string]config.Envelope{
 	"crm-pg-envelope":            config.EnvelopeDebezium,
 	"crm-pg-envelope-schema":     config.EnvelopeDebezium,
 	"crm-pg-flat":                config.EnvelopeDebeziumFlat,
 	"crm-pg-flat-schema":         config.EnvelopeDebeziumFlat,
 	"crm-pg-flat-rewrite-schema": config.EnvelopeDebeziumFlat,
-}
-
-// captured reads a capture: a record a line, base64.
-func captured(t testing.TB, name string) []*model.Record {
-	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", "captures", name+".jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var records []*model.Record
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Topic      string
-			Partition  int32
-			Offset     int64
-			Key, Value []byte
-			Headers    []struct {
-				K string
-				V []byte
-			}
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		r := &model.Record{TopicPartition: model.TopicPartition{Topic: line.Topic, Partition: line.Partition},
-			Offset: line.Offset, Key: line.Key, Value: line.Value}
-		for _, h := range line.Headers {
-			r.Headers = append(r.Headers, model.Header{Key: h.K, Value: h.V})
-		}
-		records = append(records, r)
-	}
-	if lines.Err() != nil || len(records) == 0 {
-		t.Fatalf("%s: %d records, %v", name, len(records), lines.Err())
-	}
-	return records
 }
 
 // captureRoutes maps the tables of the captures in different ways.
@@ -87,12 +49,12 @@ func captureRoutes(capture string, envelope config.Envelope) []config.Route {
 
 func TestCapturesMapAsTheGoldenFilesSay(t *testing.T) {
 	t.Parallel()
-	for capture, envelope := range captures {
+	for capture, envelope := range picked {
 		t.Run(capture, func(t *testing.T) {
 			t.Parallel()
 			m := mustNew(t, captureRoutes(capture, envelope))
 			var got bytes.Buffer
-			for i, r := range captured(t, capture) {
+			for i, r := range captures.Picked(t, capture) {
 				it := mapOne(t, m, r)
 				fmt.Fprintf(&got, "%d %s/%d/%d %s\n", i+1, r.Topic, r.Partition, r.Offset, show(it))
 				if it.Write != nil {
@@ -141,11 +103,11 @@ func compareGolden(t *testing.T, path string, got []byte) {
 func TestCapturedValuesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	writes := 0
-	for capture, envelope := range captures {
+	for capture, envelope := range picked {
 		if strings.HasSuffix(capture, "-schema") {
 			continue // TestCapturesLeaveTheFinalRows compares those
 		}
-		for _, r := range captured(t, capture) {
+		for _, r := range captures.Picked(t, capture) {
 			row := rowOf(t, envelope, r)
 			route := routed(envelope, func(c *config.Route) { c.Topics, c.ID.Field = config.Topics{Regex: ".*"}, "" })
 			route.Key, route.OnUpdate, route.Fields = nil, config.ActionCreate, nil
@@ -212,8 +174,8 @@ func TestCapturedKeysAgreeAcrossConverters(t *testing.T) {
 	t.Parallel()
 	m := mustNew(t, []config.Route{routed(config.EnvelopePlain, fields("x", "=1"), func(r *config.Route) { r.Topics.Regex = ".*" })})
 	sets := make(map[string]map[model.Conflict]bool)
-	for capture := range captures {
-		for _, r := range captured(t, capture) {
+	for capture := range picked {
+		for _, r := range captures.Picked(t, capture) {
 			if r.Key == nil {
 				continue
 			}
@@ -259,7 +221,7 @@ func TestCapturedKeysInAvroAreThoseInJSON(t *testing.T) {
 	inAvro.compiled.seed = inJSON.compiled.seed
 	compared := 0
 	for _, capture := range []string{"crm-pg-avro", "crm-pg-avro-flat"} {
-		for _, r := range recordsIn(t, unpacked(t, capture+".jsonl")) {
+		for _, r := range captures.Records(t, capture) {
 			if r.Key == nil {
 				continue
 			}

@@ -2,12 +2,11 @@ package mapping
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"strconv"
 	"testing"
 
 	"github.com/twmb/avro"
 
+	"github.com/ampersink/ampersink/internal/captures"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
 )
@@ -45,19 +44,7 @@ func formatted(f config.Format) func(*config.Route) {
 // captureSchemas are the schemas that the Avro of the captures was written with.
 func captureSchemas(t testing.TB) registered {
 	t.Helper()
-	var all map[string]struct{ Schema json.RawMessage }
-	if err := json.Unmarshal(unpacked(t, "crm-pg-avro.schemas.json"), &all); err != nil {
-		t.Fatal(err)
-	}
-	r := make(registered)
-	for text, s := range all {
-		number, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r[model.SchemaID{Number: uint32(number)}] = &model.Schema{Type: model.SchemaAvro, Text: string(s.Schema)}
-	}
-	return r
+	return captures.Schemas(t)
 }
 
 // plainJSON is a key or a value of a capture as JSON, read by another reader of Avro.

@@ -58,6 +58,7 @@ type putting struct {
 	row    ledger.Row
 	voice  voice
 	create ledger.Create // which is over then
+	moves  bool          // the row's former key is still to be forgotten
 	// after gives the write its fate, with Sink.mu held; nil: it is written.
 	after func()
 }
@@ -85,13 +86,21 @@ func (d *identities) put(p putting) {
 	}
 	p.row.Epoch = p.voice.epoch
 	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row, By: w.Source.TopicPartition})
-	if a := d.former(w); a.State != ledger.Unknown {
-		// The id goes with the row to its new key. The owner of the old key's partition may be a
-		// later one than ours.
-		old := ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former}
-		to.entries = append(to.entries, ledger.Entry{RowKey: old, Row: ledger.Row{Epoch: max(p.voice.epoch, a.Epoch)}, By: w.Source.TopicPartition})
-	}
+	p.moves = d.former(w).State != ledger.Unknown
 	to.writes = append(to.writes, p)
+}
+
+// vacate puts that nothing is known any more of the key that a write's row had before, as the id
+// went with it to its new one, which is acknowledged by now. The two lie in two partitions of the
+// ledger: were they told together, a crash could leave the row with neither.
+func (d *identities) vacate(p putting) {
+	w := p.entry.Write
+	p.moves = false
+	// The owner of the old key's partition may be a later one than ours.
+	row := ledger.Row{Epoch: max(p.voice.epoch, d.former(w).Epoch)}
+	old := ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former}
+	d.puttings.entries = append(d.puttings.entries, ledger.Entry{RowKey: old, Row: row, By: w.Source.TopicPartition})
+	d.puttings.writes = append(d.puttings.writes, p)
 }
 
 // flush appends what was put: of a batch together, so that it costs one produce and one
@@ -158,6 +167,8 @@ func (d *identities) finish(f *flushed) {
 			d.put(*p)
 		case !s.kafka.LeaseValid():
 			unsure = append(unsure, *p)
+		case p.moves:
+			d.vacate(*p)
 		default:
 			f.over = d.takeOver(f.over, p)
 			p.done(s)

@@ -19,7 +19,7 @@ var errCut = errors.New("the process is gone")
 // and stops at it, in both directions, while the process is frozen.
 type link struct {
 	process string
-	api     *api
+	api     upstream
 	dialer  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu     sync.Mutex
@@ -29,6 +29,11 @@ type link struct {
 	conns  map[*conn]struct{}
 
 	ambush atomic.Pointer[ambush]
+}
+
+// upstream is what the requests of a process reach.
+type upstream interface {
+	roundTrip(process string, r *http.Request) (*http.Response, error)
 }
 
 // pass waits while the process is frozen, and fails when it is gone.

@@ -1,4 +1,4 @@
-package mapping
+package captures
 
 import (
 	"encoding/base64"
@@ -13,35 +13,18 @@ import (
 	"time"
 )
 
-// notFinitePlaceholder is what the routes of the captures send in place of NaN and the
+// notFinite is what the routes of the captures send in place of NaN and the
 // infinities.
-const notFinitePlaceholder = "not finite"
-
-// columnKinds are the tables of the captures: what each column is in PostgreSQL.
-func columnKinds() map[string]map[string]string {
-	return map[string]map[string]string{
-		"customers": {"id": "integer", "email": "text", "first_name": "text", "last_name": "text", "phone": "text", "annual_revenue": "numeric(2)",
-			"score": "numeric", "is_active": "boolean", "stage": "text", "born": "date", "created_at": "timestamp", "updated_at": "timestamptz",
-			"legacy_id": "integer", "tags": "text[]", "attrs": "text", "notes": "text", "external_id": "text", "vip": "boolean"},
-		"companies": {"id": "integer", "name": "text", "tier": "text", "credit_limit": "money", "rating": "float", "ratio": "float", "floor": "integer",
-			"logo": "bytea", "opens": "time", "opens_tz": "timetz", "sla": "interval", "founded": "timestamp(3)", "about": "text", "domain": "text", "VAT id": "text"},
-		"order_lines": {"order_id": "integer", "line_no": "integer", "sku": "text", "qty": "integer", "price": "numeric(4)", "customer_id": "integer"},
-		"audit_log":   {"at": "timestamptz", "actor": "text", "what": "text"},
-		"attachments": {"id": "text", "file_name": "text", "body": "bytea", "meta": "text", "labels": "text[]", "sizes": "integer[]", "ids": "integer[]",
-			"props": "hstore"},
-		"leads_import":    {"id": "integer", "email": "text"},
-		"debezium_signal": {"id": "text", "type": "text", "data": "text"},
-	}
-}
+const notFinite = "not finite"
 
 // truth returns what a write must say of a value that PostgreSQL prints, in the
 // form of comparableValue.
-func truth(t *testing.T, kind, text string) string {
+func truth(t testing.TB, kind, text string) string {
 	t.Helper()
 	switch text {
 	case "infinity", "-infinity", "NaN", "Infinity", "-Infinity":
 		if kind != "text" {
-			return notFinitePlaceholder
+			return notFinite
 		}
 	}
 	switch kind {
@@ -83,16 +66,16 @@ func truth(t *testing.T, kind, text string) string {
 	return text
 }
 
-// comparable returns a value of a write in a form that equals truth's where the
+// comparableValue returns a value of a write in a form that equals truth's where the
 // value is right.
-func comparableValue(t *testing.T, kind string, raw json.RawMessage) string {
+func comparableValue(t testing.TB, kind string, raw json.RawMessage) string {
 	t.Helper()
 	if string(raw) == "null" {
 		return "NULL"
 	}
 	var text string
 	isText := json.Unmarshal(raw, &text) == nil
-	if isText && text == notFinitePlaceholder {
+	if isText && text == notFinite {
 		return text
 	}
 	switch kind {
@@ -127,7 +110,7 @@ func comparableValue(t *testing.T, kind string, raw json.RawMessage) string {
 	return string(raw)
 }
 
-func rational(t *testing.T, text string) string {
+func rational(t testing.TB, text string) string {
 	t.Helper()
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -136,7 +119,7 @@ func rational(t *testing.T, text string) string {
 	return r.RatString()
 }
 
-func float(t *testing.T, text string) string {
+func float(t testing.TB, text string) string {
 	t.Helper()
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -145,7 +128,7 @@ func float(t *testing.T, text string) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-func moment3339(t *testing.T, layout, text string) string {
+func moment3339(t testing.TB, layout, text string) string {
 	t.Helper()
 	at, err := time.Parse(layout, text)
 	if err != nil {
@@ -167,7 +150,7 @@ func seconds(months, days int64, clock *big.Rat) string {
 	return total.Add(total, clock).RatString() + " s"
 }
 
-func interval(t *testing.T, text string) string {
+func interval(t testing.TB, text string) string {
 	t.Helper()
 	var months, days int64
 	for _, part := range intervalParts.FindAllStringSubmatch(text, -1) {
@@ -191,7 +174,7 @@ func interval(t *testing.T, text string) string {
 	return seconds(months, days, clock)
 }
 
-func duration(t *testing.T, text string) string {
+func duration(t testing.TB, text string) string {
 	t.Helper()
 	if p := isoParts.FindStringSubmatch(text); p != nil {
 		n := make([]int64, 4)
@@ -211,7 +194,7 @@ func duration(t *testing.T, text string) string {
 	return seconds(0, 0, clock)
 }
 
-func clockOf(t *testing.T, hours, minutes, seconds string) *big.Rat {
+func clockOf(t testing.TB, hours, minutes, seconds string) *big.Rat {
 	t.Helper()
 	total := new(big.Rat)
 	for i, part := range []string{hours, minutes, seconds} {
@@ -256,7 +239,7 @@ func arrayElements(text string) []string {
 
 var hstorePair = regexp.MustCompile(`"([^"]*)"=>"([^"]*)"`)
 
-func hstore(t *testing.T, text string) string {
+func hstore(t testing.TB, text string) string {
 	t.Helper()
 	pairs := make(map[string]string)
 	for _, p := range hstorePair.FindAllStringSubmatch(text, -1) {
@@ -266,7 +249,7 @@ func hstore(t *testing.T, text string) string {
 }
 
 // sortedJSON reads an hstore that came as a map, or as text that holds one.
-func sortedJSON(t *testing.T, raw json.RawMessage, text string) string {
+func sortedJSON(t testing.TB, raw json.RawMessage, text string) string {
 	t.Helper()
 	if text != "" {
 		raw = json.RawMessage(text)
