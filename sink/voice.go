@@ -39,7 +39,7 @@ func (d *identities) voiceOf(w *model.Write, f *flight) voice {
 // say tells the ledger of a row of a write. Nothing waits for it.
 func (d *identities) say(k ledger.RowKey, row ledger.Row, w *model.Write, v voice) {
 	row.Epoch = v.epoch
-	entries := []ledger.Entry{{RowKey: k, Row: row, By: w.Source.TopicPartition}}
+	entries := []ledger.Entry{{RowKey: k, Row: row, By: w.Source.TopicPartition, Owner: v.owner}}
 	if v.replaced {
 		d.ledger.Report(entries, func() {})
 		return
@@ -85,7 +85,7 @@ func (d *identities) put(p putting) {
 		to = &d.reports
 	}
 	p.row.Epoch = p.voice.epoch
-	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row, By: w.Source.TopicPartition})
+	to.entries = append(to.entries, ledger.Entry{RowKey: rowOf(w), Row: p.row, By: w.Source.TopicPartition, Owner: p.voice.owner})
 	p.moves = d.former(w).State != ledger.Unknown
 	to.writes = append(to.writes, p)
 }
@@ -99,7 +99,7 @@ func (d *identities) vacate(p putting) {
 	// The owner of the old key's partition may be a later one than ours.
 	row := ledger.Row{Epoch: max(p.voice.epoch, d.former(w).Epoch)}
 	old := ledger.RowKey{Space: *w.Identity.Space, Key: w.Identity.Former}
-	d.puttings.entries = append(d.puttings.entries, ledger.Entry{RowKey: old, Row: row, By: w.Source.TopicPartition})
+	d.puttings.entries = append(d.puttings.entries, ledger.Entry{RowKey: old, Row: row, By: w.Source.TopicPartition, Owner: p.voice.owner})
 	d.puttings.writes = append(d.puttings.writes, p)
 }
 

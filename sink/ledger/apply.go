@@ -85,6 +85,9 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 	}
 	if !l.overdue(k, &row, r) {
 		l.change(key, &row, &old, was, true)
+		if r.Value == nil {
+			l.reopen(key, row.Epoch)
+		}
 	}
 	return ""
 }

@@ -202,6 +202,30 @@ func (l *Ledger) closeIntent(key string, r *Row, durable bool) {
 	}
 }
 
+// reopen is told that another process has ended a row's record. It was ours where its epoch is that of a create
+// that we announced and have not ended: what we said of the create came late, nobody took it,
+// and so we may not either.
+func (l *Ledger) reopen(key string, epoch int64) {
+	if l.intents[key] != nil {
+		return
+	}
+	var last *intent
+	for _, a := range l.announced {
+		if !l.isOurs(a) || a.open == 0 || last != nil && a.id.number < last.of.id.number {
+			continue
+		}
+		for i := range a.intents {
+			if n := &a.intents[i]; n.open && n.key == key && n.epoch >= epoch {
+				last = n
+			}
+		}
+	}
+	if last != nil {
+		l.intents[key] = last
+		l.note(key)
+	}
+}
+
 // acknowledged closes what an acknowledged record has replaced, and announced creates that are
 // over by it.
 func (l *Ledger) acknowledged(replaced []*intent, over []Create) {

@@ -209,6 +209,43 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 	})
 }
 
+func TestACreateIsOpenAgainWhereNobodyTookWhatWasSaidOfIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.own()
+		announce(t, a, "k")
+		b.own()
+		exists := Row{State: Exists, Group: "acme", Source: testSource, Offset: 10, Epoch: a.epoch}
+		done := make(chan struct{})
+		a.Put([]Entry{{RowKey: rk("k"), Row: exists}}, func(End) { close(done) }) // behind b's mark
+		<-done
+		a.want("k", Unknown, "") // b has ended it
+		a.wantOpen("k", true)
+		b.wantOpen("k", true)
+	})
+}
+
+// The epoch of what an owner says of a row can be above its own: the row's last record was another
+// owner's. That does not make it the owner.
+func TestAnOwnerThatWasReplacedIsLateWhateverEpochItSpeaksWith(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.own()
+		b.own()
+		b.set("k", known("7", 1, b.epoch))
+		a.want("k", Known, "7")
+		late := Entry{RowKey: rk("k"), Row: Row{Epoch: a.EpochFor(rk("k"), a.epoch) - 1}, By: testSource, Owner: a.epoch}
+		done := make(chan struct{})
+		a.Report([]Entry{late}, func() { close(done) })
+		<-done
+		b.want("k", Known, "7")
+		log.compact()
+		join(t, log, 3).want("k", Known, "7")
+	})
+}
+
 func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwnerAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(4)

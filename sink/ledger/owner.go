@@ -133,8 +133,9 @@ func (l *Ledger) endOverdue() {
 			left = append(left, *r)
 			continue
 		}
-		l.judge(r)
-		l.obsolete(r.RowKey, r.Epoch)
+		if l.judge(r) != r.Epoch {
+			l.obsolete(r.RowKey, r.Epoch)
+		}
 	}
 	clear(l.owners.overdue[len(left):])
 	l.owners.overdue = left
@@ -142,8 +143,8 @@ func (l *Ledger) endOverdue() {
 
 // judge works a late record in: the answer that the earlier owner got after all counts where
 // its create is still in doubt. What was known of the row before was under the same key in the
-// topic, if it had the same epoch: it is put once more.
-func (l *Ledger) judge(r *Entry) {
+// topic, if it had the same epoch: it is put once more. The epoch is that of what was put; 0: nothing.
+func (l *Ledger) judge(r *Entry) int64 {
 	key := l.key(r.RowKey)
 	var now Row
 	known, n := l.rows.get(key, &now), l.intents[key]
@@ -154,7 +155,7 @@ func (l *Ledger) judge(r *Entry) {
 		r.State == Known && n != nil && same(n.source, n.offset) && (!known || now.Epoch <= r.Epoch):
 		now.State, now.Group, now.ID, now.Source, now.Offset = Known, r.Group, r.ID, r.Source, r.Offset
 	case !known || now.Epoch != r.Epoch:
-		return
+		return 0
 	}
 	own := l.owners.own[r.By]
 	now.Epoch = max(now.Epoch, own)
@@ -164,6 +165,7 @@ func (l *Ledger) judge(r *Entry) {
 	l.adopted = append(l.adopted, l.closing...)
 	l.closing = others
 	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.By, own))
+	return now.Epoch
 }
 
 // forgetOverdue is told that a record has ended.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,6 +14,8 @@ type Entry struct {
 	Row
 	// By is the partition of the source whose owner says so; none: Source.
 	By model.TopicPartition
+	// Owner is that owner's epoch, which the row's may be above (EpochFor); 0: it is not.
+	Owner int64
 }
 
 // End ends announcements: those of creates that are over by what was put and acknowledged, and
@@ -96,7 +99,7 @@ func (w *rowRecords) put(e *Entry) {
 	if !w.reports {
 		l.change(key, &row, &old, was, false)
 	}
-	source, epoch := e.By, e.Epoch
+	source, epoch := e.By, cmp.Or(e.Owner, e.Epoch)
 	switch {
 	case w.imported:
 		epoch = 0
