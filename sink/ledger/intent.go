@@ -221,8 +221,8 @@ func (l *Ledger) reopen(key string, epoch int64) {
 		}
 	}
 	if last != nil {
-		l.intents[key] = last
-		l.note(key)
+		l.intents[last.key] = last
+		l.note(last.key)
 	}
 }
 

@@ -221,6 +221,8 @@ func TestACreateIsOpenAgainWhereNobodyTookWhatWasSaidOfIt(t *testing.T) {
 		a.Put([]Entry{{RowKey: rk("k"), Row: exists}}, func(End) { close(done) }) // behind b's mark
 		<-done
 		a.want("k", Unknown, "") // b has ended it
+		b.set("another", known("8", 11, b.epoch))
+		a.want("another", Known, "8")
 		a.wantOpen("k", true)
 		b.wantOpen("k", true)
 	})
