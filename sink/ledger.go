@@ -57,7 +57,7 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 		return nil, err
 	}
 	stats := l.Stats()
-	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Dur("took", time.Since(began)).
+	s.log.Info().Int("rows", stats.Rows).Int64("bytes", stats.Bytes).Int("open_intents", stats.Intents).Dur("took_ms", time.Since(began)).
 		Msg("the ledger is read")
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,12 +76,12 @@ func (s assignments) Barrier(ctx context.Context, ps []model.TopicPartition) err
 	if err != nil {
 		return fmt.Errorf("waiting for the ledger: %w", err)
 	}
-	s.log.Info().Int("partitions", len(ps)).Int64("epoch", epoch).Dur("took", time.Since(began)).Msg("the ledger is known up to here")
+	s.log.Info().Int("partitions", len(ps)).Int64("epoch", epoch).Dur("took_ms", time.Since(began)).Msg("the ledger is known up to here")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range ps {
 		if part := s.parts[p]; part != nil {
-			part.epoch = epoch
+			part.epoch = max(part.epoch, epoch) // two barriers may wait at once, and end in any order
 		}
 	}
 	return nil

@@ -209,6 +209,32 @@ func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) 
 	})
 }
 
+// A member whose partitions were given away and back while it was not looking begins anew while the
+// barrier of the rebalance still waits.
+func TestTwoBarriersOfOneProcessMayEndInAnyOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		gate, first := make(chan struct{}), make(chan int64, 1)
+		go func() {
+			epoch, err := a.Own(t.Context(), []model.TopicPartition{testSource}, func(context.Context) error { <-gate; return nil })
+			if err != nil {
+				t.Error(err)
+			}
+			first <- epoch
+		}()
+		synctest.Wait()
+		a.own()
+		close(gate)
+		if epoch := <-first; epoch < a.epoch {
+			t.Errorf("the epoch is %d, and %d was claimed already", epoch, a.epoch)
+		} else {
+			a.set("k", known("7", 1, epoch))
+		}
+		b.want("k", Known, "7")
+	})
+}
+
 func TestACreateIsOpenAgainWhereNobodyTookWhatWasSaidOfIt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(4)

@@ -35,15 +35,40 @@ func newOwners(partitions int) owners {
 // late. confirm has the group's coordinator say that the membership stands. The epoch is what
 // this owner's rows and announcements carry.
 func (l *Ledger) Own(ctx context.Context, ps []model.TopicPartition, confirm func(context.Context) error) (epoch int64, err error) {
-	if epoch, err = l.newEpoch(ctx); err == nil {
-		err = confirm(ctx)
+	for {
+		if epoch, err = l.newEpoch(ctx); err == nil {
+			err = confirm(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+		var records []model.Record
+		epoch, records = l.ownerRecords(ps, epoch)
+		n := l.numbers.Add(1)
+		if err = l.readBehind(ctx, l.appendMarks(records, n), n); err != nil {
+			return 0, err
+		}
+		if !l.outbid(ps, epoch) {
+			return epoch, nil
+		}
+		// Somebody has claimed them with a higher epoch meanwhile. That may be this process, for an
+		// assignment that ended while it waited; the coordinator knows whether it is another.
 	}
-	if err != nil {
-		return 0, err
+}
+
+// outbid reports whether the topic says by now that somebody with a higher epoch owns one of the
+// partitions.
+func (l *Ledger) outbid(ps []model.TopicPartition, epoch int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range ps {
+		for _, at := range l.owners.at {
+			if at[p] > epoch && l.owners.own[p] <= epoch {
+				return true
+			}
+		}
 	}
-	epoch, records := l.ownerRecords(ps, epoch)
-	n := l.numbers.Add(1)
-	return epoch, l.readBehind(ctx, l.appendMarks(records, n), n)
+	return false
 }
 
 // newEpoch returns the offset behind a mark's in the first partition.
@@ -59,7 +84,9 @@ func (l *Ledger) newEpoch(ctx context.Context) (int64, error) {
 }
 
 // ownerRecords are the records that say who the owner is from here on. The epoch is a higher
-// one where the topic was copied, and its offsets are not what they were.
+// one where the topic was copied, and its offsets are not what they were; and where this process has
+// claimed one of the partitions with a higher one meanwhile: two assignments that follow each
+// other at once may both wait for their barriers.
 func (l *Ledger) ownerRecords(ps []model.TopicPartition, epoch int64) (at int64, records []model.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,6 +96,7 @@ func (l *Ledger) ownerRecords(ps []model.TopicPartition, epoch int64) (at int64,
 				epoch = at[p] + 1
 			}
 		}
+		epoch = max(epoch, l.owners.own[p])
 	}
 	for _, p := range ps {
 		l.owners.own[p] = epoch
