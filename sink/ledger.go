@@ -52,8 +52,10 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	}
 	s.log.Info().Str("topic", ledgerTopic(s.config)).Msg("reading the ledger")
 	began := time.Now()
-	if err := l.Barrier(ctx); err != nil {
-		end(ctx)
+	if err := s.readLedger(ctx, l, log); err != nil {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		end(over) // a mark is all that was appended
 		return nil, err
 	}
 	stats := l.Stats()
@@ -63,6 +65,22 @@ func (s *Sink) openLedger(ctx, work context.Context) (end func(context.Context),
 	defer s.mu.Unlock()
 	s.identity.open(l, log)
 	return end, nil
+}
+
+// readLedger waits until the ledger is read. A run that has an end does not wait for a topic that takes no
+// mark for longer than for anything else.
+func (s *Sink) readLedger(ctx context.Context, l *ledger.Ledger, log *acknowledging) error {
+	if !s.options.UntilEnd {
+		return l.Barrier(ctx)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer time.AfterFunc(max(s.config.Retry.Patience, ackPatience), func() {
+		if since := log.waiting(); !since.IsZero() {
+			cancel(fmt.Errorf("%s has acknowledged nothing since %s", log.topic, since.Format(time.RFC3339)))
+		}
+	}).Stop()
+	return l.Barrier(ctx)
 }
 
 // Barrier implements kafka.Group: what earlier owners of the partitions have written down is

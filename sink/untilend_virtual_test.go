@@ -55,3 +55,28 @@ func TestUntilEndNamesALedgerThatTakesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestUntilEndNamesALedgerThatTakesNothingFromItsStart(t *testing.T) {
+	inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
+		time.Sleep(5 * time.Second)
+		if err := v.drain(); err != nil {
+			t.Fatal(err)
+		}
+		v.kafka.Produce(t, change(v.topic, "c", 1, 1))
+		relent := v.kafka.RefuseTopic("g.ledger", kerr.NotEnoughReplicas, kmsg.Produce)
+		v.options.UntilEnd = true
+		began := time.Now()
+		err := start(t, v.options).until()
+		if err == nil || !strings.Contains(err.Error(), "g.ledger has acknowledged nothing since") {
+			t.Errorf("the run ended with %v, which does not name the ledger", err)
+		}
+		if took := time.Since(began); took > 10*time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		relent()
+		v.running = start(t, v.options)
+		if err := v.until(); err != nil || v.rows() != 1 {
+			t.Errorf("the next run: %v, %d rows sent", err, v.rows())
+		}
+	}, remembering(t))
+}
