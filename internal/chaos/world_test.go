@@ -275,6 +275,8 @@ func (w *world) judge(behind []string) *audit.Report {
 	}
 	if run.Late, run.Match = w.late, w.match; w.late {
 		run.Records = w.api.left()
+		topic := w.group + ".ledger"
+		run.Ledger = audit.ReadLedger(len(w.kafka.EndOffsets(w.t, topic)), w.kafka.ReadAll(w.t, topic))
 	}
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()

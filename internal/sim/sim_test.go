@@ -305,7 +305,7 @@ func (w *world) judge() *audit.Report {
 		run.Behind = append(run.Behind, fmt.Sprintf("a request breaks the contract: %+v", v))
 	}
 	if w.late {
-		run.Ledger = w.ledger()
+		run.Ledger = audit.ReadLedger(len(w.kafka.EndOffsets(w.t, group+".ledger")), w.kafka.ReadAll(w.t, group+".ledger"))
 	}
 	w.api.mu.Lock()
 	defer w.api.mu.Unlock()

@@ -1,22 +1,21 @@
-//go:build synctests
-
-package sim_test
+package audit
 
 import (
 	"context"
 	"strings"
 
 	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ampersink/ampersink/internal/audit"
 	"github.com/ampersink/ampersink/internal/model"
 	"github.com/ampersink/ampersink/sink/ledger"
 )
 
-// ledger reads the ledger as a process that starts does, and returns what it says of rows.
-func (w *world) ledger() (known []audit.Known) {
-	log := &readLog{partitions: len(w.kafka.EndOffsets(w.t, group+".ledger"))}
-	for _, k := range w.kafka.ReadAll(w.t, group+".ledger") {
+// ReadLedger returns what the records of a ledger's topic, which has that many partitions, say of
+// rows: as a process reads them that starts.
+func ReadLedger(partitions int, records []*kgo.Record) (known []Known) {
+	log := &readLog{partitions: partitions}
+	for _, k := range records {
 		r := model.Record{TopicPartition: model.TopicPartition{Topic: k.Topic, Partition: k.Partition}, Offset: k.Offset, Key: k.Key, Value: k.Value}
 		for _, h := range k.Headers {
 			r.Headers = append(r.Headers, model.Header{Key: h.Key, Value: h.Value})
@@ -26,7 +25,7 @@ func (w *world) ledger() (known []audit.Known) {
 	l := ledger.New(ledger.Options{Log: log, Writer: 1, Changed: func() {}, Logger: zerolog.Nop()})
 	l.Follow(context.Background())
 	l.Each(func(k ledger.RowKey, r *ledger.Row) bool {
-		known = append(known, audit.Known{RowKey: audit.RowKey{Topic: strings.Clone(k.Space.Name), Row: strings.Clone(k.Key)}, ID: r.ID})
+		known = append(known, Known{RowKey: RowKey{Topic: strings.Clone(k.Space.Name), Row: strings.Clone(k.Key)}, ID: strings.Clone(r.ID)})
 		return true
 	})
 	return known
