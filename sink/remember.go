@@ -254,11 +254,17 @@ func (d *identities) keeps(e *batching.Entry, fate model.Fate) (row ledger.Row) 
 // one comes to nothing: the next one would take it for a row that was never seen. Unknown: there
 // is nothing to carry.
 func (d *identities) carries(w *model.Write) (row ledger.Row) {
-	if w.Identity.Former == "" || d.ledger.Lookup(rowOf(w)).State != ledger.Unknown {
+	if w.Identity.Former == "" {
 		return row
 	}
-	a := d.former(w)
-	if a.State == ledger.Unknown && a.Open != nil {
+	own, a := d.ledger.Lookup(rowOf(w)), d.former(w)
+	switch {
+	case own.State != ledger.Unknown:
+		if own.ID != "" && a.ID == own.ID {
+			row = own.Row // it was carried, and the old key was not forgotten: this member lost the partition between the two
+		}
+		return row
+	case a.State == ledger.Unknown && a.Open != nil:
 		return ledger.Row{State: ledger.Doubt, Group: a.Open.Group, Source: a.Open.Source, Offset: a.Open.Offset}
 	}
 	return a.Row // known by the write that it was known by: this one has not created it
