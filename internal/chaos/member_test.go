@@ -68,11 +68,14 @@ func (w *world) join() {
 			w.api.server.ServeHTTP(rw, r)
 			return
 		}
+		// Also when the API ends the connection, which it does by a panic.
+		defer func() {
+			_ = m.cmd.Process.Kill() // and whoever lay in wait picks up the rest
+			close(a.caught)
+		}()
 		if a.applied {
 			w.api.server.ServeHTTP(httptest.NewRecorder(), r)
 		}
-		_ = m.cmd.Process.Kill() // and whoever lay in wait picks up the rest
-		close(a.caught)
 	}))
 	path := filepath.Join(w.dir, m.name+".yaml")
 	if err := os.WriteFile(path, []byte(w.config(m.way.URL)), 0o600); err != nil {
