@@ -212,10 +212,9 @@ func (m *Mapper) locate(b *bound, image int32) *model.Reason {
 	if image = d.enter(image); image < 0 {
 		return badJSON(d, "", "the row")
 	}
-	for i := image + 1; i < d.nodes[image].next; i = d.nodes[i].next {
-		column, wanted := b.columns[string(d.name(&d.nodes[i]))]
-		switch {
-		case !wanted:
+	for i, place := image+1, 0; i < d.nodes[image].next; i, place = d.nodes[i].next, place+1 {
+		switch column := b.column(place, d.name(&d.nodes[i])); {
+		case column == unwanted:
 		case at[column] == 0:
 			at[column] = i
 		default:

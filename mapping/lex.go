@@ -72,8 +72,17 @@ func ends(w uint64) uint64 {
 func (d *document) str(at int) (end int, escaped bool) {
 	b := d.text
 	from := at + 1
-	at = from
 	high := uint64(0)
+	for at = from; at+8 <= len(b); at += 8 { // most strings are plain, and end here
+		w := binary.LittleEndian.Uint64(b[at:])
+		high |= w
+		if m := ends(w); m != 0 {
+			if at += bits.TrailingZeros64(m) >> 3; b[at] == '"' && high&highs == 0 {
+				return at + 1, false
+			}
+			break
+		}
+	}
 	for {
 		next, seen := unescaped(b, at)
 		at, high = next, high|seen

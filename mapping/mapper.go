@@ -84,6 +84,7 @@ type bound struct {
 	idSpace  []byte // before the group and the CRM id, in their hash
 
 	bindings [2]binding // the types of the rows last seen
+	order    columnOrder
 }
 
 // New compiles the routes. Its errors name the route and the key at fault.
