@@ -80,7 +80,7 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 	key := l.key(k)
 	var old Row
 	was := l.rows.glance(key, &old)
-	if r.Value == nil && (!was || old.Epoch != row.Epoch) {
+	if r.Value == nil && !(was && ends(r, &row, &old)) {
 		return ""
 	}
 	if !l.overdue(k, &row, r) {
@@ -90,6 +90,17 @@ func (l *Ledger) applyRow(in *reader, r *model.Record) string {
 		}
 	}
 	return ""
+}
+
+// ends reports whether the end of a row's record is one of what is known: the record was that
+// one, or an owner has put a later one and ended it, of which compaction may have left no more than
+// this. What this process has put itself can be older: nobody need have seen it.
+func ends(r *model.Record, row, known *Row) bool {
+	if row.Epoch == known.Epoch {
+		return true
+	}
+	by, _ := ownerOf(r, row)
+	return row.Epoch > known.Epoch && by.Topic != ""
 }
 
 func (l *Ledger) applyAnnouncement(in *reader, r *model.Record) string {

@@ -291,6 +291,55 @@ func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwne
 	})
 }
 
+// A replaced owner's put waits for a broker while the new owner puts the row and forgets it again.
+// When the old one reads on, compaction has left no more of that than its end.
+func TestWhatNobodySawIsForgottenWithWhatTookItsPlace(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.own()
+		log.hold(true)
+		a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {})
+		release := log.detain()
+		b.own()
+		synctest.Wait()
+		log.stallAll(true)
+		b.set("k", known("7", 1, b.epoch))
+		b.set("k", forgotten(b.epoch))
+		log.compactOnce()
+		log.stallAll(false)
+		a.want("k", Unknown, "")
+		a.own()
+		release()
+		a.want("k", Unknown, "")
+		b.want("k", Unknown, "")
+		log.compact()
+		join(t, log, 3).want("k", Unknown, "")
+	})
+}
+
+// The owner ends a late record, and says nothing of the row by that: here it is known from
+// another partition of the source, whose owner has had a lower epoch.
+func TestTheEndOfALateRecordForgetsNoRow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b, c := join(t, log, 1), join(t, log, 2), join(t, log, 3)
+		a.own()
+		b.own()
+		log.hold(true)
+		b.Report([]Entry{{RowKey: rk("k"), Row: known("8", 2, b.epoch)}}, func() {})
+		release := log.detain()
+		row := known("7", 1, a.epoch)
+		row.Source.Partition++
+		a.set("k", row)
+		c.own()
+		release()
+		for _, m := range []*member{a, b, c, join(t, log, 4)} {
+			m.want("k", Known, "7")
+		}
+	})
+}
+
 func TestARowThatWasForgottenBeforeDoesNotCloseALaterIntent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(8)

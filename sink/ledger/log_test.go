@@ -65,6 +65,26 @@ func (m *memoryLog) hold(held bool) {
 	}
 }
 
+// detain takes what waits out, and lets what comes through; what it returns writes the rest.
+func (m *memoryLog) detain() (release func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	waiting := m.waiting
+	m.waiting, m.held = nil, false
+	return func() {
+		for _, write := range waiting {
+			write()
+		}
+	}
+}
+
+// stallAll is stall for every partition.
+func (m *memoryLog) stallAll(stalled bool) {
+	for p := range m.parts {
+		m.stall(p, stalled)
+	}
+}
+
 // stall keeps a partition from being read, or lets it be read again.
 func (m *memoryLog) stall(partition int, stalled bool) {
 	m.mu.Lock()
@@ -77,9 +97,14 @@ func (m *memoryLog) stall(partition int, stalled bool) {
 	m.changed = make(chan struct{})
 }
 
-// compact drops what a later record of the same key has replaced, but for the last record;
-// offsets stay as they are.
-func (m *memoryLog) compact() {
+// compact drops what a later record of the same key has replaced, and ends; offsets stay as
+// they are.
+func (m *memoryLog) compact() { m.drop(true) }
+
+// compactOnce leaves the ends, as is done before delete.retention.ms is over.
+func (m *memoryLog) compactOnce() { m.drop(false) }
+
+func (m *memoryLog) drop(ends bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for p, records := range m.parts {
@@ -88,7 +113,7 @@ func (m *memoryLog) compact() {
 			last[string(r.Key)] = r.Offset
 		}
 		for i := range records {
-			if r := &records[i]; last[string(r.Key)] != r.Offset || r.Value == nil {
+			if r := &records[i]; last[string(r.Key)] != r.Offset || ends && r.Value == nil {
 				m.parts[p][i].Key = nil // a gap
 			}
 		}
