@@ -105,6 +105,34 @@ func (j *judge) parkedRightly(l *Letter, e *Event) bool {
 	return false
 }
 
+// parkedDelete: a delete, which brings nothing to search by, of a row whose create two processes
+// have sent. One was refused, and with that the write that could be searched for was over; the other
+// got no answer, and may have made the record.
+func (j *judge) parkedDelete(of *Event) bool {
+	if of.Type != model.Delete {
+		return false
+	}
+	var create *Event
+	for i := range j.run.Events {
+		if e := &j.run.Events[i]; e.Row == of.Row && e.Number < of.Number && e.Type != model.Delete {
+			create = e
+		}
+	}
+	if create == nil {
+		return false
+	}
+	denied, lost := "", ""
+	for _, c := range j.calls[create.Number] {
+		switch c.Answer {
+		case Denied:
+			denied = c.Process
+		case Lost:
+			lost = c.Process
+		}
+	}
+	return denied != "" && lost != "" && denied != lost
+}
+
 // surelyKnown reports whether the record of a row was known when an event of it came: an earlier
 // write of it was accepted, its sender was not disturbed before it had time to write that down, and
 // nothing since has ended the record, moved it or lost an answer.
