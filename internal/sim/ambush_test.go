@@ -77,13 +77,18 @@ func (l *link) at(s step) {
 	}
 }
 
-// stepsOf are the steps around a request to a broker.
-func stepsOf(request []byte) (before, after step) {
+// keyOf says what a request to a broker asks for; -1: what is written is none.
+func keyOf(request []byte) kmsg.Key {
 	const key = 4 // behind the size
 	if len(request) < key+2 {
-		return nowhere, nowhere
+		return -1
 	}
-	switch kmsg.Key(binary.BigEndian.Uint16(request[key:])) {
+	return kmsg.Key(binary.BigEndian.Uint16(request[key:]))
+}
+
+// stepsOf are the steps around a request to a broker.
+func stepsOf(request []byte) (before, after step) {
+	switch keyOf(request) {
 	case kmsg.Produce:
 		return beforeProduce, afterProduce
 	case kmsg.OffsetCommit:
@@ -102,11 +107,14 @@ func stepsOfWrite(r *http.Request) (before, after step) {
 
 // ambush catches a member between two steps of its work.
 func (w *world) ambush(m *member) {
-	if w.random.IntN(2) == 0 {
+	switch p := w.random.IntN(6); {
+	case p < 3:
 		w.dam(m)
-		return
+	case p == 3 && w.late:
+		w.lag(m)
+	default:
+		w.catch(m, w.random.IntN(2) == 0)
 	}
-	w.catch(m, w.random.IntN(2) == 0)
 }
 
 // catch lies in wait for a member, and has it crash there, or freeze.
@@ -160,4 +168,37 @@ func (w *world) dam(m *member) {
 		w.counts.joins++
 		w.join()
 	}
+}
+
+// lag has a member read the ledger late while it gets the partitions of another one, which has
+// written down what it did until then.
+func (w *world) lag(m *member) {
+	if len(w.members) == 1 {
+		w.counts.joins++
+		w.join()
+		time.Sleep(session)
+	}
+	w.produce(20 + w.random.IntN(80))
+	m.link.lag()
+	after, rest := time.Duration(w.random.IntN(5000))*time.Millisecond, time.Duration(5+w.random.IntN(40))*time.Second
+	w.trace.add("%s reads the ledger %s late", m.name, after+rest)
+	w.ended.Go(func() {
+		time.Sleep(after + rest)
+		w.trace.add("%s reads the ledger on", m.name)
+		m.link.catchUp()
+	})
+	time.Sleep(after)
+	other := w.members[w.random.IntN(len(w.members))]
+	switch {
+	case other == m:
+		w.counts.joins++
+		w.join()
+	case w.random.IntN(2) == 0:
+		w.counts.crashes++
+		w.crash(other)
+	default:
+		w.counts.leaves++
+		w.leave(other)
+	}
+	w.produce(20 + w.random.IntN(80))
 }

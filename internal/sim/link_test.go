@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var errCut = errors.New("the process is gone")
@@ -26,7 +28,11 @@ type link struct {
 	cut    bool
 	frozen chan struct{} // nil, or closed at the thaw
 	dammed chan struct{} // nil, or closed when what is produced flows again
+	behind chan struct{} // nil, or closed when the ledger is read on
 	conns  map[*conn]struct{}
+
+	// isLedger reports whether a request to fetch is for the ledger's topic.
+	isLedger func(request []byte) bool
 
 	ambush atomic.Pointer[ambush]
 }
@@ -70,30 +76,39 @@ func (l *link) thaw() {
 }
 
 // dam holds up what the process produces, and nothing else.
-func (l *link) dam() {
+func (l *link) dam() { l.hold(&l.dammed) }
+
+func (l *link) undam() { l.letGo(&l.dammed) }
+
+// lag holds up what the process reads of the ledger, and nothing else.
+func (l *link) lag() { l.hold(&l.behind) }
+
+func (l *link) catchUp() { l.letGo(&l.behind) }
+
+func (l *link) hold(what *chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dammed == nil && !l.cut {
-		l.dammed = make(chan struct{})
+	if *what == nil && !l.cut {
+		*what = make(chan struct{})
 	}
 }
 
-func (l *link) undam() {
+func (l *link) letGo(what *chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dammed != nil {
-		close(l.dammed)
-		l.dammed = nil
+	if *what != nil {
+		close(*what)
+		*what = nil
 	}
 }
 
-// passDam waits while what is produced is held up.
-func (l *link) passDam() {
+// passHeld waits while something is held up.
+func (l *link) passHeld(what *chan struct{}) {
 	l.mu.Lock()
-	dammed := l.dammed
+	held := *what
 	l.mu.Unlock()
-	if dammed != nil {
-		<-dammed
+	if held != nil {
+		<-held
 	}
 }
 
@@ -105,6 +120,7 @@ func (l *link) crash() {
 	l.conns = nil
 	l.mu.Unlock()
 	l.undam()
+	l.catchUp()
 	for c := range conns {
 		_ = c.Conn.Close()
 	}
@@ -152,11 +168,15 @@ func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
 // conn is a connection of the process.
 type conn struct {
 	net.Conn
-	link *link
+	link   *link
+	ledger atomic.Bool // the ledger is read over it
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if c.ledger.Load() {
+		c.link.passHeld(&c.link.behind)
+	}
 	if gone := c.link.pass(); gone != nil {
 		return 0, gone
 	}
@@ -165,8 +185,11 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (int, error) {
 	before, after := stepsOf(p)
-	if before == beforeProduce {
-		c.link.passDam()
+	switch {
+	case before == beforeProduce:
+		c.link.passHeld(&c.link.dammed)
+	case keyOf(p) == kmsg.Fetch && !c.ledger.Load() && c.link.isLedger(p):
+		c.ledger.Store(true) // later requests of its session do not name the topic
 	}
 	c.link.at(before)
 	if err := c.link.pass(); err != nil {

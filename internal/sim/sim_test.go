@@ -31,7 +31,6 @@ var (
 	live     = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
 	ambushes = flag.Int("sim.ambushes", 7, "how many of a hundred things that happen catch a member between two steps of its work")
 	until    = flag.String("sim.until", "", "start no more runs after a fault that says this")
-	rare     = flag.Bool("sim.rare", false, "look for the broken programs that few seeds find, in place of those that many do")
 	workers  = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
 )
 

@@ -3,6 +3,7 @@
 package sim_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,7 @@ type world struct {
 	ended       sync.WaitGroup
 	disturbed   []audit.Disturbance
 	brokers     []*kfake.FaultHandle
+	ledger      atomic.Pointer[[16]byte] // its topic's id
 	counts      counts
 	// void: the in-process broker got stuck in a rebalance, which Kafka ends after the
 	// rebalance timeout. Such a run says nothing.
@@ -187,7 +189,7 @@ func (w *world) join() {
 		w.kafka.Cluster.Compact()
 	}
 	m := &member{name: fmt.Sprintf("p%d", w.started), slot: slot, done: make(chan error, 1)}
-	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial}
+	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial, isLedger: w.isLedger}
 	w.trace.add("%s starts as member %d", m.name, slot)
 	s, err := sink.New(sink.Options{
 		Config: w.config(slot), Dial: m.link.dial, Transport: m.link, Rand: rand.NewPCG(w.seed, uint64(w.started)),
@@ -205,6 +207,20 @@ func (w *world) join() {
 		m.ended.Store(true)
 		m.done <- err
 	})
+}
+
+// isLedger reports whether a request to fetch names the ledger's topic.
+func (w *world) isLedger(request []byte) bool {
+	id := w.ledger.Load()
+	if id == nil {
+		info := w.kafka.Cluster.TopicInfo(group + ".ledger")
+		if info == nil {
+			return false
+		}
+		id = &info.TopicID
+		w.ledger.Store(id)
+	}
+	return bytes.Contains(request, id[:])
 }
 
 // leave stops a process as SIGTERM does, without waiting for it.
