@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -129,6 +130,13 @@ func (w *world) terminate(m *member) {
 	w.say("%s is asked to stop", m.name)
 	if err := m.end(); err != nil {
 		w.t.Errorf("%s ended with %v", m.name, err)
+	}
+	log, err := os.ReadFile(filepath.Join(w.dir, m.name+".log"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if bytes.Contains(log, []byte("the drain's time is up")) { // it had no time to write an answer down
+		w.disturb(m.name, time.Now().Add(-time.Second), time.Now())
 	}
 	w.forget(m)
 }

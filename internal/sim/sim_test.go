@@ -290,6 +290,9 @@ func (w *world) judge() *audit.Report {
 			run.Behind = append(run.Behind, fmt.Sprintf("%s ended with %v", m.name, err))
 		}
 	}
+	for process, at := range w.trace.cut { // which had no time to write an answer down
+		w.disturb(process, at, at.Add(time.Second))
+	}
 	time.Sleep(time.Minute) // what was given up and is applied late
 	for _, topic := range w.topics {
 		if w.kafka.Cluster.TopicInfo(topic+".dead") != nil {

@@ -3,6 +3,7 @@
 package sim_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -16,9 +17,11 @@ type trace struct {
 	began time.Time
 	mu    sync.Mutex
 	lines []string
+	// cut is when processes that were asked to stop cut off what was under way.
+	cut map[string]time.Time
 }
 
-func newTrace() *trace { return &trace{began: time.Now()} }
+func newTrace() *trace { return &trace{began: time.Now(), cut: make(map[string]time.Time)} }
 
 func (t *trace) add(format string, args ...any) {
 	t.mu.Lock()
@@ -43,7 +46,15 @@ type traceWriter struct {
 	process string
 }
 
+// drainIsOver is what a process says then.
+const drainIsOver = "the drain's time is up"
+
 func (w traceWriter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(drainIsOver)) {
+		w.trace.mu.Lock()
+		w.trace.cut[w.process] = time.Now()
+		w.trace.mu.Unlock()
+	}
 	w.trace.add("%s: %s", w.process, strings.TrimSpace(string(p)))
 	return len(p), nil
 }
