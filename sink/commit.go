@@ -17,6 +17,12 @@ const (
 	// that a stream of hot keys against a fast API does not become a stream of
 	// commits. It is small beside what a CRM takes to answer.
 	commitGap = 5 * time.Millisecond
+	// commitShare is the part of limits.memory that may wait for a commit before one is asked
+	// for: a fast stream does not wait for the interval, which would cost it a good part of the limit.
+	commitShare = 16
+	// undurableBytes and conflictBytes are what a settled write holds until a commit covers it: its
+	// entry here, and those of its keys in the scheduler. 232 bytes were measured with two keys.
+	undurableBytes, conflictBytes = 112, 72
 	// commitTimeout bounds one commit: a coordinator that does not answer for this
 	// long is asked again.
 	commitTimeout = 10 * time.Second
@@ -37,6 +43,7 @@ type committer struct {
 	// undurable, guarded by Sink.mu, lists the settled writes that no acknowledged commit
 	// covers yet, whose keys are therefore still closed.
 	undurable []undurable
+	held      int64 // what those hold, in bytes of the budget
 	failing   error // guarded by Sink.mu: why the last commit failed
 }
 
@@ -49,6 +56,8 @@ type undurable struct {
 	count     int
 	more      []model.Conflict
 }
+
+func (u *undurable) size() int64 { return undurableBytes + conflictBytes*int64(u.count) }
 
 func (u *undurable) conflicts() []model.Conflict {
 	if u.more != nil {
@@ -83,6 +92,11 @@ func (c *committer) settled(p model.TopicPartition, w *model.Write) {
 		u.more = append([]model.Conflict(nil), w.Conflicts...)
 	}
 	c.undurable = append(c.undurable, u)
+	c.sink.memory.hold(u.size())
+	before, share := c.held, max(1, c.sink.memory.limit/commitShare)
+	if c.held += u.size(); c.held/share > before/share {
+		c.soon()
+	}
 }
 
 func (c *committer) run(ctx context.Context) {
@@ -209,6 +223,8 @@ func (c *committer) release(durable func(*undurable) bool) {
 	for i := range c.undurable {
 		u := &c.undurable[i]
 		if durable(u) {
+			c.held -= u.size()
+			c.sink.memory.release(u.size())
 			c.sink.sched.Durable(u.conflicts(), now)
 		} else {
 			kept = append(kept, *u)

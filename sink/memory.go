@@ -1,7 +1,7 @@
 package sink
 
-// budget counts the bytes that wait between the poll and their fates. It is
-// guarded by Sink.mu.
+// budget counts the bytes that wait between the poll and their fates, and what is left of
+// them until those are durable. It is guarded by Sink.mu.
 type budget struct {
 	limit  int64
 	used   int64
@@ -29,9 +29,15 @@ func (b *budget) fetchAhead() int64 { return b.limit / fetchShare }
 // high is where intake stops; the client's share and one poll stay below the limit.
 func (b *budget) high() int64 { return b.limit - b.limit/fetchShare }
 
+// take counts a record.
 func (b *budget) take(n int64) {
-	b.used += n
 	b.mean += (n - b.mean) / 32
+	b.hold(n)
+}
+
+// hold counts what is no record.
+func (b *budget) hold(n int64) {
+	b.used += n
 	b.peak = max(b.peak, b.used)
 }
 

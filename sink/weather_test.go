@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/kafkatest"
 	"github.com/ampersink/ampersink/sink"
@@ -213,5 +215,38 @@ func TestADestinationThatHangsLeavesTheOthersTheirMemory(t *testing.T) {
 				t.Errorf("%d bytes held at the most", peak)
 			}
 		})
+	}
+}
+
+// TestWhatCannotBeCommittedCountsAsMemory has a coordinator that keeps its members and takes no
+// offset, as one whose own topic has too few replicas: what is settled stays in memory until it does.
+func TestWhatCannotBeCommittedCountsAsMemory(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.NewFake(t)
+	a := newAPI(t)
+	topic := k.NewTopic(t, 2, nil)
+	relent := k.RefuseGroup("g", kerr.CoordinatorNotAvailable, kmsg.OffsetCommit)
+	const n = 40_000
+	records := make([]*kgo.Record, n)
+	for i := range records {
+		records[i] = update(topic, i, 1)
+	}
+	k.Produce(t, records...)
+	s := start(t, sink.Options{Config: configure(t, k.Brokers(), "g", topic, a.URL, "limits: {memory: 8MiB}"), Log: testLog(t)})
+	waitFor(t, "the intake to stop", func() bool {
+		st := s.Status()
+		return st.Memory.Full && len(st.Lanes) == 0 && st.Memory.Used > 4<<20 // what is settled alone
+	})
+	st := s.Status()
+	if written := st.Totals.Written["update"]; written < 16_000 || written > 30_000 {
+		t.Errorf("%d are written as the intake stops", written)
+	}
+	if st.Memory.Peak > 8<<20 {
+		t.Errorf("%d bytes held at the most", st.Memory.Peak)
+	}
+	relent()
+	waitFor(t, "the rest", func() bool { return committed(t, k.Endpoint, "g", topic) == n })
+	if used := s.Status().Memory.Used; used != 0 {
+		t.Errorf("%d bytes are counted with nothing left", used)
 	}
 }

@@ -480,6 +480,26 @@ func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
 	})
 }
 
+// The record that said that the create was in doubt has an epoch of its own, of the owner in between.
+func TestWhatALateAnswerTakesThePlaceOfIsEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newMemoryLog(4)
+		a, b := join(t, log, 1), join(t, log, 2)
+		a.own()
+		log.hold(true)
+		a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {})
+		release := log.detain()
+		b.own()
+		b.set("k", Row{State: Doubt, Group: "acme", Source: testSource, Offset: 1, Epoch: b.epoch})
+		a.own()
+		release()
+		a.want("k", Known, "7")
+		a.set("k", forgotten(a.epoch))
+		log.compact()
+		join(t, log, 3).want("k", Unknown, "")
+	})
+}
+
 // An owner that is not sure to be one any more says what it knows all the same, and where nobody
 // has replaced it, that counts.
 func TestWhatIsReportedCountsUnlessTheOwnerWasReplaced(t *testing.T) {

@@ -193,6 +193,9 @@ func (l *Ledger) judge(r *Entry) int64 {
 	l.adopted = append(l.adopted, l.closing...)
 	l.closing = others
 	l.late = append(l.late, l.rowRecord(r.RowKey, &now, r.By, own))
+	if known && old.Epoch < now.Epoch && old.Epoch != r.Epoch { // that one is ended with the late record
+		l.late = append(l.late, l.rowRecord(r.RowKey, &Row{Epoch: old.Epoch}, r.By, own))
+	}
 	return now.Epoch
 }
 
