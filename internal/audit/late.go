@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -105,9 +106,9 @@ func (j *judge) parkedRightly(l *Letter, e *Event) bool {
 	return false
 }
 
-// parkedDelete: a delete, which brings nothing to search by, of a row whose create two processes
-// have sent. One was refused, and with that the write that could be searched for was over; the other
-// got no answer, and may have made the record.
+// parkedDelete: a delete, which brings nothing to search by, of a row whose create was refused, and with
+// that the write was over that could be searched for. Another process, which died or stood still, had
+// announced the create too, and may have made the record.
 func (j *judge) parkedDelete(of *Event) bool {
 	if of.Type != model.Delete {
 		return false
@@ -121,16 +122,13 @@ func (j *judge) parkedDelete(of *Event) bool {
 	if create == nil {
 		return false
 	}
-	denied, lost := "", ""
+	denied := ""
 	for _, c := range j.calls[create.Number] {
-		switch c.Answer {
-		case Denied:
+		if c.Answer == Denied {
 			denied = c.Process
-		case Lost:
-			lost = c.Process
 		}
 	}
-	return denied != "" && lost != "" && denied != lost
+	return denied != "" && slices.ContainsFunc(j.run.Disturbances, func(d Disturbance) bool { return d.Process != denied })
 }
 
 // surelyKnown reports whether the record of a row was known when an event of it came: an earlier
