@@ -146,7 +146,7 @@ func (w *world) dam(m *member) {
 	after, rest := time.Duration(w.random.IntN(8000))*time.Millisecond, time.Duration(5+w.random.IntN(60))*time.Second
 	w.trace.add("what %s produces is held up for %s", m.name, after+rest)
 	w.disturb(m.name, time.Now(), time.Now().Add(after+rest+2*session))
-	w.ended.Go(func() {
+	w.held.Go(func() {
 		time.Sleep(after + rest)
 		w.trace.add("what %s produces flows again", m.name)
 		m.link.undam()
@@ -182,7 +182,7 @@ func (w *world) lag(m *member) {
 	m.link.lag()
 	after, rest := time.Duration(w.random.IntN(5000))*time.Millisecond, time.Duration(5+w.random.IntN(40))*time.Second
 	w.trace.add("%s reads the ledger %s late", m.name, after+rest)
-	w.ended.Go(func() {
+	w.held.Go(func() {
 		time.Sleep(after + rest)
 		w.trace.add("%s reads the ledger on", m.name)
 		m.link.catchUp()

@@ -109,6 +109,9 @@ func (w *world) run() *audit.Report {
 	}
 	w.calm()
 	w.settle()
+	w.held.Wait()
+	time.Sleep(2 * session) // whoever is up reads what was written late, and judges it
+	w.settle()
 	return w.judge()
 }
 

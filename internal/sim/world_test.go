@@ -56,6 +56,7 @@ type world struct {
 	leaving     []*member // those that were asked to stop
 	started     int
 	ended       sync.WaitGroup
+	held        sync.WaitGroup // until all that stands still, or is held up, goes on
 	disturbed   []audit.Disturbance
 	brokers     []*kfake.FaultHandle
 	ledger      atomic.Pointer[[16]byte] // its topic's id
@@ -254,7 +255,7 @@ func (w *world) freeze(m *member, d time.Duration) {
 	m.froze = true
 	m.link.freeze()
 	w.disturb(m.name, time.Now(), time.Now().Add(d+session))
-	w.ended.Go(func() {
+	w.held.Go(func() {
 		time.Sleep(d)
 		w.trace.add("%s thaws", m.name)
 		m.link.thaw()

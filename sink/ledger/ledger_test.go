@@ -274,6 +274,30 @@ func TestAnOwnerThatWasReplacedIsLateWhateverEpochItSpeaksWith(t *testing.T) {
 	})
 }
 
+// It has read what the new owner has said, and does not know yet that it was replaced. The new one
+// may be gone before it could say it once more.
+func TestAnOwnerThatWasReplacedDoesNotTakeThePlaceOfTheNewOwnersRecord(t *testing.T) {
+	for name, epoch := range map[string]int64{"of the same epoch": 0, "of a later epoch": 1} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				log := newMemoryLog(4)
+				a, b := join(t, log, 1), join(t, log, 2)
+				a.own()
+				b.own()
+				b.set("k", known("7", 1, b.epoch))
+				a.want("k", Known, "7")
+				log.stallAll(true) // b reads nothing any more
+				forgets := Entry{RowKey: rk("k"), Row: Row{Epoch: b.epoch + epoch}, By: testSource, Owner: a.epoch}
+				a.Put([]Entry{forgets}, func(End) {})
+				if log.last(rk("k"), b.epoch).Value == nil {
+					t.Error("the record of the new owner is gone")
+				}
+				a.want("k", Known, "7")
+			})
+		})
+	}
+}
+
 func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwnerAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newMemoryLog(4)

@@ -120,6 +120,18 @@ func (m *memoryLog) drop(ends bool) {
 	}
 }
 
+// last returns the last record of a row with an epoch.
+func (m *memoryLog) last(k RowKey, epoch int64) (last model.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.parts[partitionOf(k, len(m.parts))] {
+		if string(r.Key) == string(appendRowKey(nil, k, epoch)) {
+			last = r
+		}
+	}
+	return last
+}
+
 func (m *memoryLog) Hurry(bool) {}
 
 func (m *memoryLog) Follow(ctx context.Context, apply func(*model.Record)) {

@@ -94,11 +94,6 @@ func (w *rowRecords) put(e *Entry) {
 	if row.State == Unknown && l.listed[key] > 0 {
 		row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
 	}
-	var old Row
-	was := l.rows.glance(key, &old)
-	if !w.reports {
-		l.change(key, &row, &old, was, false)
-	}
 	source, epoch := e.By, cmp.Or(e.Owner, e.Epoch)
 	switch {
 	case w.imported:
@@ -106,10 +101,33 @@ func (w *rowRecords) put(e *Entry) {
 	case source.Topic == "":
 		source = e.Source
 	}
+	var old Row
+	was := l.rows.glance(key, &old)
+	if !w.imported && epoch < l.owners.at[partitionOf(e.RowKey, len(l.marks))][source] {
+		w.appendLate(e, &row, &old, was)
+		return
+	}
+	if !w.reports {
+		l.change(key, &row, &old, was, false)
+	}
 	w.append(e.RowKey, &row, source, epoch)
 	if was && old.Epoch < row.Epoch {
 		w.append(e.RowKey, &Row{Epoch: old.Epoch}, source, epoch)
 	}
+}
+
+// appendLate appends what an owner has to say of a row that was replaced, as the topic says already.
+// With the epoch of what the new owner has said, it would take the place of that in the topic, until
+// the new one has said it again; and so would the end of it.
+func (w *rowRecords) appendLate(e *Entry, row, old *Row, was bool) {
+	source, epoch := cmp.Or(e.By, e.Source), cmp.Or(e.Owner, e.Epoch)
+	if was && old.Epoch >= row.Epoch {
+		row.Epoch = epoch
+	}
+	reports := w.reports
+	w.reports = true
+	w.append(e.RowKey, row, source, epoch)
+	w.reports = reports
 }
 
 // rowRecords are records of rows. Their texts share one allocation, or a few.
