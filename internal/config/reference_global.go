@@ -187,7 +187,7 @@ func runningRows() []row {
 		{path: "limits", form: formSection,
 			what: "What the program may take."},
 		{path: "limits.memory", form: formBytes, fallback: "32MiB", span: "[8MiB,)",
-			what: "The unpacked bytes of records that may be buffered, over all lanes and what was fetched ahead; full pauses the fetch.",
+			what: "The unpacked bytes of records that may be buffered, over all lanes, what was fetched ahead and what waits for a commit; full pauses the fetch.",
 			why:  "Enough to keep every lane's next batch ready. Below 8 MiB one fetched batch of a broker's largest default size (1 MiB, which change events unpack about sixfold) would not fit."},
 		{path: "limits.lane_share", form: formShare, fallback: "0.25", span: "(0,1]",
 			what: "The share of memory that one lane that is held, or has no answers, may fill before the partitions that feed it pause; all such lanes together may fill half.",

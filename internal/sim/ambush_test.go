@@ -180,12 +180,14 @@ func (w *world) lag(m *member) {
 	}
 	w.produce(20 + w.random.IntN(80))
 	m.link.lag()
+	w.lagging.Add(1)
 	after, rest := time.Duration(w.random.IntN(5000))*time.Millisecond, time.Duration(5+w.random.IntN(40))*time.Second
 	w.trace.add("%s reads the ledger %s late", m.name, after+rest)
 	w.held.Go(func() {
 		time.Sleep(after + rest)
 		w.trace.add("%s reads the ledger on", m.name)
 		m.link.catchUp()
+		w.lagging.Add(-1)
 	})
 	time.Sleep(after)
 	other := w.members[w.random.IntN(len(w.members))]

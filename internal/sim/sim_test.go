@@ -111,6 +111,7 @@ func (w *world) run() *audit.Report {
 	w.settle()
 	w.held.Wait()
 	time.Sleep(2 * session) // whoever is up reads what was written late, and judges it
+	w.supervise()
 	w.settle()
 	return w.judge()
 }
@@ -199,11 +200,11 @@ func (w *world) grow() {
 	w.counts.grown++
 }
 
-// lull waits for everything to be settled, if that does not take long: rows may go to other
-// partitions then.
+// lull waits for everything to be settled, and heard of by all members, if that does not take
+// long: rows may go to other partitions then.
 func (w *world) lull() {
 	for range 20 {
-		if len(w.behind()) == 0 {
+		if len(w.behind()) == 0 && w.lagging.Load() == 0 {
 			w.trace.add("all is settled")
 			w.stream.Settled()
 			return

@@ -56,6 +56,7 @@ type world struct {
 	leaving     []*member // those that were asked to stop
 	started     int
 	ended       sync.WaitGroup
+	lagging     atomic.Int32   // how many read the ledger late
 	held        sync.WaitGroup // until all that stands still, or is held up, goes on
 	disturbed   []audit.Disturbance
 	brokers     []*kfake.FaultHandle
