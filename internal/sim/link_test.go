@@ -31,7 +31,7 @@ type link struct {
 	behind chan struct{} // nil, or closed when the ledger is read on
 	conns  map[*conn]struct{}
 
-	// isLedger reports whether a request to fetch is for the ledger's topic.
+	// isLedger reports whether a request to fetch is for the ledger's topic; nil: nobody asks.
 	isLedger func(request []byte) bool
 
 	ambush atomic.Pointer[ambush]
@@ -188,7 +188,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	switch {
 	case before == beforeProduce:
 		c.link.passHeld(&c.link.dammed)
-	case keyOf(p) == kmsg.Fetch && !c.ledger.Load() && c.link.isLedger(p):
+	case c.link.isLedger != nil && keyOf(p) == kmsg.Fetch && !c.ledger.Load() && c.link.isLedger(p):
 		c.ledger.Store(true) // later requests of its session do not name the topic
 	}
 	c.link.at(before)
