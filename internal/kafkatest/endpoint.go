@@ -126,6 +126,9 @@ func (e *Endpoint) SetTopic(tb testing.TB, topic, key, value string) {
 		if err != nil {
 			tb.Fatalf("kafkatest: set %s of topic %s to %s: %v", key, topic, value, err)
 		}
+		if err := awaitSetting(ctx, admin, topic, key, value); err != nil {
+			tb.Fatalf("kafkatest: topic %s does not get %s=%s: %v", topic, key, value, err)
+		}
 	})
 }
 
@@ -144,42 +147,6 @@ func (e *Endpoint) Grow(tb testing.TB, topic string, partitions int) {
 			tb.Fatalf("kafkatest: topic %s got partitions that do not appear: %v", topic, err)
 		}
 	})
-}
-
-// awaitLeaders waits until the brokers speak of the topic: the controller answers
-// before they have heard of it, and a test should not begin with that.
-func awaitLeaders(ctx context.Context, admin *kadm.Client, topic string) error {
-	return persist(ctx, func() error {
-		topics, err := admin.ListTopics(ctx, topic)
-		if err = cmp.Or(err, topics.Error()); err == nil {
-			err = partitionErrors(topics[topic].Partitions)
-		}
-		return err
-	})
-}
-
-// persist calls again while the error is one that passes: a node that is away takes
-// longer to be replaced than the client goes on trying.
-func persist(ctx context.Context, call func() error) error {
-	const pause = 20 * time.Millisecond
-	for {
-		err := call()
-		if err == nil || !passing(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(pause):
-		}
-	}
-}
-
-// passing reports whether an error is one of a node that is away, or of its leaders that move.
-func passing(err error) bool {
-	var away *net.OpError
-	// Replicas are not placed on a node that is away.
-	return kerr.IsRetriable(err) || errors.As(err, &away) || errors.Is(err, kerr.InvalidReplicationFactor)
 }
 
 func partitionErrors(partitions kadm.PartitionDetails) error {

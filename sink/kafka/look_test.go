@@ -162,7 +162,11 @@ func deleteUpTo(t *testing.T, e *kafkatest.Endpoint, topic string, offset int64)
 	t.Helper()
 	var cut kadm.Offsets
 	cut.AddOffset(topic, 0, offset, -1)
-	if _, err := kadm.NewClient(e.Client(t)).DeleteRecords(t.Context(), cut); err != nil {
+	answers, err := kadm.NewClient(e.Client(t)).DeleteRecords(t.Context(), cut)
+	if err == nil {
+		err = answers.Error()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
