@@ -37,7 +37,7 @@ func brokenIdentity() []mutant {
 		},
 		{
 			"the row of a replaced owner accepted", "sink/ledger/owner.go",
-			"if epoch >= l.owners.at[r.Partition][by] {", "if _ = epoch; true {", "ledger: ",
+			"if !l.owners.replaced(by, epoch, r.Partition) {", "if _, _ = by, epoch; true {", "ledger: ",
 		},
 		{
 			"no barrier at an assignment", "sink/ledger/owner.go",

@@ -315,17 +315,22 @@ func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwne
 	})
 }
 
+// overtaken is an owner, a, whose put of row k waits for a broker, and the one that has replaced it
+// meanwhile.
+func overtaken(t *testing.T) (log *memoryLog, a, b *member, release func()) {
+	log = newMemoryLog(4)
+	a, b = join(t, log, 1), join(t, log, 2)
+	a.own()
+	release = log.detain(func() { a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {}) })
+	b.own()
+	return log, a, b, release
+}
+
 // A replaced owner's put waits for a broker while the new owner puts the row and forgets it again.
 // When the old one reads on, compaction has left no more of that than its end.
 func TestWhatNobodySawIsForgottenWithWhatTookItsPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(4)
-		a, b := join(t, log, 1), join(t, log, 2)
-		a.own()
-		log.hold(true)
-		a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {})
-		release := log.detain()
-		b.own()
+		log, a, b, release := overtaken(t)
 		synctest.Wait()
 		log.stallAll(true)
 		b.set("k", known("7", 1, b.epoch))
@@ -350,9 +355,7 @@ func TestTheEndOfALateRecordForgetsNoRow(t *testing.T) {
 		a, b, c := join(t, log, 1), join(t, log, 2), join(t, log, 3)
 		a.own()
 		b.own()
-		log.hold(true)
-		b.Report([]Entry{{RowKey: rk("k"), Row: known("8", 2, b.epoch)}}, func() {})
-		release := log.detain()
+		release := log.detain(func() { b.Report([]Entry{{RowKey: rk("k"), Row: known("8", 2, b.epoch)}}, func() {}) })
 		row := known("7", 1, a.epoch)
 		row.Source.Partition++
 		a.set("k", row)
@@ -507,13 +510,7 @@ func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
 // The record that said that the create was in doubt has an epoch of its own, of the owner in between.
 func TestWhatALateAnswerTakesThePlaceOfIsEnded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(4)
-		a, b := join(t, log, 1), join(t, log, 2)
-		a.own()
-		log.hold(true)
-		a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {})
-		release := log.detain()
-		b.own()
+		log, a, b, release := overtaken(t)
 		b.set("k", Row{State: Doubt, Group: "acme", Source: testSource, Offset: 1, Epoch: b.epoch})
 		a.own()
 		release()

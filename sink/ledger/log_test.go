@@ -51,22 +51,17 @@ func (m *memoryLog) Append(records []model.Record, done func(int64)) {
 
 // hold keeps appends back, and lets those that wait through when it ends.
 func (m *memoryLog) hold(held bool) {
+	if !held {
+		m.letGo()()
+		return
+	}
 	m.mu.Lock()
-	waiting := m.waiting
-	m.held = held
-	if !held {
-		m.waiting = nil
-	}
-	m.mu.Unlock()
-	if !held {
-		for _, write := range waiting {
-			write()
-		}
-	}
+	defer m.mu.Unlock()
+	m.held = true
 }
 
-// detain takes what waits out, and lets what comes through; what it returns writes the rest.
-func (m *memoryLog) detain() (release func()) {
+// letGo ends that, and returns what lets those that wait through.
+func (m *memoryLog) letGo() (release func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	waiting := m.waiting
@@ -76,6 +71,13 @@ func (m *memoryLog) detain() (release func()) {
 			write()
 		}
 	}
+}
+
+// detain keeps back what is appended by a call, until it is released, and nothing else.
+func (m *memoryLog) detain(call func()) (release func()) {
+	m.hold(true)
+	call()
+	return m.letGo()
 }
 
 // stallAll is stall for every partition.

@@ -138,11 +138,17 @@ func (o *owners) owned(source model.TopicPartition, in int32) bool {
 	return ok && o.at[in][source] == epoch
 }
 
+// replaced reports whether an owner with that epoch was replaced, as far as a partition of the
+// topic tells.
+func (o *owners) replaced(source model.TopicPartition, epoch int64, in int32) bool {
+	return epoch < o.at[in][source]
+}
+
 // overdue reports whether a record of a row was written by an owner that had been replaced.
 // Only the rightful owner works in what it says.
 func (l *Ledger) overdue(k RowKey, row *Row, r *model.Record) bool {
 	by, epoch := ownerOf(r, row)
-	if epoch >= l.owners.at[r.Partition][by] {
+	if !l.owners.replaced(by, epoch, r.Partition) {
 		return false
 	}
 	late := Entry{RowKey: RowKey{cloneSpace(k.Space), strings.Clone(k.Key)}, Row: *row, By: clonePartition(by)}

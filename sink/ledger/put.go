@@ -94,40 +94,41 @@ func (w *rowRecords) put(e *Entry) {
 	if row.State == Unknown && l.listed[key] > 0 {
 		row = Row{State: absent, Epoch: e.Epoch} // or the create that is still announced would count again
 	}
-	source, epoch := e.By, cmp.Or(e.Owner, e.Epoch)
+	says := speaker{source: e.By, epoch: cmp.Or(e.Owner, e.Epoch), reports: w.reports}
 	switch {
 	case w.imported:
-		epoch = 0
-	case source.Topic == "":
-		source = e.Source
+		says = speaker{}
+	case says.source.Topic == "":
+		says.source = e.Source
 	}
 	var old Row
 	was := l.rows.glance(key, &old)
-	if !w.imported && epoch < l.owners.at[partitionOf(e.RowKey, len(l.marks))][source] {
-		w.appendLate(e, &row, &old, was)
+	in := partitionOf(e.RowKey, len(l.marks))
+	if l.owners.replaced(says.source, says.epoch, in) {
+		// The topic says so already. With the epoch of what the new owner has said, this would take the
+		// place of that in the topic, until the new one has said it again; and so would the end of it.
+		if was && old.Epoch >= row.Epoch {
+			row.Epoch = says.epoch
+		}
+		says.reports = true
+		w.append(in, e.RowKey, &row, says)
 		return
 	}
 	if !w.reports {
 		l.change(key, &row, &old, was, false)
 	}
-	w.append(e.RowKey, &row, source, epoch)
+	w.append(in, e.RowKey, &row, says)
 	if was && old.Epoch < row.Epoch {
-		w.append(e.RowKey, &Row{Epoch: old.Epoch}, source, epoch)
+		w.append(in, e.RowKey, &Row{Epoch: old.Epoch}, says)
 	}
 }
 
-// appendLate appends what an owner has to say of a row that was replaced, as the topic says already.
-// With the epoch of what the new owner has said, it would take the place of that in the topic, until
-// the new one has said it again; and so would the end of it.
-func (w *rowRecords) appendLate(e *Entry, row, old *Row, was bool) {
-	source, epoch := cmp.Or(e.By, e.Source), cmp.Or(e.Owner, e.Epoch)
-	if was && old.Epoch >= row.Epoch {
-		row.Epoch = epoch
-	}
-	reports := w.reports
-	w.reports = true
-	w.append(e.RowKey, row, source, epoch)
-	w.reports = reports
+// speaker is whose owner says something of a row; without a source, no owner does.
+type speaker struct {
+	source model.TopicPartition
+	epoch  int64
+	// reports: this process takes it as it does what others say.
+	reports bool
 }
 
 // rowRecords are records of rows. Their texts share one allocation, or a few.
@@ -138,35 +139,35 @@ type rowRecords struct {
 	left    int // how many are still to come, about
 	// imported: no owner says so, but a person, who is not late.
 	imported bool
-	// reports: this process takes them as it does those of others.
-	reports bool
+	reports  bool // of what its speakers say
 }
 
 // append appends the record that says what a row is, or, with State Unknown, that the record
-// of this epoch has ended. The source and its epoch are whose owner says so; none, if no owner does.
-func (w *rowRecords) append(k RowKey, r *Row, source model.TopicPartition, epoch int64) {
+// of this epoch has ended, to the row's partition.
+func (w *rowRecords) append(in int32, k RowKey, r *Row, says speaker) {
 	l := w.ledger
 	if size := recordBytes(&k, r.Group, r.ID, r.Source.Topic); cap(w.text)-len(w.text) < size {
 		w.text = make([]byte, 0, size*max(1, w.left))
 	}
-	record := model.Record{TopicPartition: model.TopicPartition{Partition: partitionOf(k, len(l.marks))}}
+	record := model.Record{TopicPartition: model.TopicPartition{Partition: in}}
 	from := len(w.text)
 	w.text = appendRowKey(w.text, k, r.Epoch)
 	record.Key = w.text[from:len(w.text):len(w.text)]
 	switch {
 	case r.State != Unknown:
 		writer := l.options.Writer
-		if w.reports {
+		if says.reports {
 			writer = nobody
 		}
 		from = len(w.text)
 		w.text = appendRowValue(w.text, r, writer)
 		record.Value = w.text[from:len(w.text):len(w.text)]
-	case !w.reports:
+	case !says.reports:
 		record.Headers = l.header
 	}
-	if source.Topic != "" && (r.State == Unknown || r.Source != source || r.Epoch != epoch) || source.Topic == "" && r.Source.Topic != "" {
-		record.Headers = by(record.Headers, source, epoch)
+	said := r.State != Unknown && r.Source == says.source && r.Epoch == says.epoch // by the record's own key and value
+	if says.source.Topic != "" && !said || says.source.Topic == "" && r.Source.Topic != "" {
+		record.Headers = by(record.Headers, says.source, says.epoch)
 	}
 	w.records = append(w.records, record)
 }
@@ -174,7 +175,7 @@ func (w *rowRecords) append(k RowKey, r *Row, source model.TopicPartition, epoch
 // rowRecord is one such record.
 func (l *Ledger) rowRecord(k RowKey, r *Row, source model.TopicPartition, epoch int64) model.Record {
 	w := rowRecords{ledger: l}
-	w.append(k, r, source, epoch)
+	w.append(partitionOf(k, len(l.marks)), k, r, speaker{source: source, epoch: epoch})
 	return w.records[0]
 }
 
