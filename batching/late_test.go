@@ -89,3 +89,21 @@ func TestWritesThatAreDecidedLateTravelTogether(t *testing.T) {
 		t.Errorf("the scheduler wakes at %s (%t), expected a linger from now", at, some)
 	}
 }
+
+func TestWhoIsLeftWhenAPartitionGoesIsNotKeptByWhoWent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, usual(), func(c *batching.Config) {
+		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
+	})
+	goes := b.add(to("a"), model.Undecided, 1)
+	behind := b.add(to("a"), model.Create, 2)
+	b.now = b.now.Add(time.Second)
+	left := b.batch()
+	b.expect(left, behind)
+	goes.Write.Type = model.Create
+	b.sched.Resolved(goes, b.now)
+	b.finish(left, batching.Unsent, batching.Verdict{Unsent: true})
+	b.none("the older of them was decided just now, and lingers")
+	b.sched.Drop(func(w *model.Write) bool { return w == goes.Write }, b.now)
+	b.expect(b.batch(), behind)
+}

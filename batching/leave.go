@@ -62,6 +62,7 @@ func (s *Scheduler) Drop(match func(*model.Write) bool, now time.Time) (dropped 
 		e := victims[i]
 		s.keys.abandon(e, func(next *Entry) { s.free(next, now) })
 		s.leave(e)
+		s.consider(e.lane, now) // who lingered behind it waits for its own time now
 		dropped = append(dropped, e.Write)
 	}
 	return dropped

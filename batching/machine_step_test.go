@@ -148,12 +148,14 @@ func (m *machine) back(r *request, then []batching.Then, v batching.Verdict) {
 			x.notBefore, x.singled = m.now.Add(max(step, v.After)), true
 		case batching.Innocent, batching.Halved:
 			x.again, x.singled = true, true
+		default:
+			x.again = r.again && !(v.Failed && r.probe != nil) && x.failures < 3
 		}
 		x.singled = x.singled || x.failures >= 3
 	}
 	var later []batching.Hold
 	for _, h := range m.sched.Holds() {
-		if !v.Failed && (r.probe == nil || h.Since.After(r.left)) {
+		if !v.Failed && (r.probe == nil || h.Since.After(r.left)) && m.probes(h.Scope) {
 			later = append(later, h)
 		}
 	}
@@ -163,6 +165,14 @@ func (m *machine) back(r *request, then []batching.Then, v batching.Verdict) {
 			m.t.Fatalf("%s is not paused some more, by a request that left before it was", h.Scope)
 		}
 	}
+}
+
+// probes reports whether a scope has a write that could probe it: a destination's pause
+// goes when its last write was dropped.
+func (m *machine) probes(scope model.Scope) bool {
+	return scope.Kind != model.ScopeDestination || slices.ContainsFunc(m.writes, func(x *tracked) bool {
+		return x.fate < settled && model.ScopeOf(scope.Kind, x.write.Destination) == scope
+	})
 }
 
 func (m *machine) settle(t *rapid.T) {
@@ -211,7 +221,7 @@ func (m *machine) decide(t *rapid.T) {
 // resolved says that a write is decided. It lingers from now on, or with those who do.
 func (m *machine) resolved(x *tracked) {
 	x.since = m.now
-	others := slices.DeleteFunc(m.ready(x.write.Destination), func(y *tracked) bool { return y == x })
+	others := slices.DeleteFunc(m.ready(x.write.Destination), func(y *tracked) bool { return y == x || y.again })
 	switch {
 	case len(others) == 0:
 	case slices.ContainsFunc(others, func(y *tracked) bool { return y.rotated || y.failures >= 3 }):

@@ -40,6 +40,7 @@ type tracked struct {
 type request struct {
 	batch *batching.Batch
 	probe *probed
+	again bool // it is a set that went again at once
 	left  time.Time
 	ids   []*tracked
 }
@@ -159,6 +160,7 @@ func (m *machine) left(t *rapid.T, b *batching.Batch, paused map[model.Destinati
 	m.checkPause(t, r, paused)
 	m.checkLinger(t, r)
 	for _, x := range r.ids {
+		r.again = r.again || x.again
 		x.fate, x.again = inFlight, false
 	}
 	m.flying = append(m.flying, r)
