@@ -5,98 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/ampersink/ampersink/internal/model"
 )
-
-var testSpace = model.Space{Integration: "hubspot", Object: "contact", Name: "shop.contacts"}
-
-func rk(key string) RowKey { return RowKey{testSpace, key} }
-
-// member is a process with its ledger.
-type member struct {
-	*Ledger
-	t     *testing.T
-	epoch int64
-}
-
-// join starts a process in a synctest bubble; it ends with the test.
-func join(t *testing.T, log *memoryLog, writer uint64) *member {
-	ctx, stop := context.WithCancel(t.Context())
-	l := New(Options{Log: log, Writer: writer, Changed: func() {}, Logger: zerolog.Nop()})
-	var following sync.WaitGroup
-	following.Go(func() { l.Follow(ctx) })
-	t.Cleanup(func() { stop(); following.Wait() })
-	m := &member{Ledger: l, t: t}
-	var err error
-	if m.epoch, err = l.newEpoch(t.Context()); err == nil {
-		err = l.Barrier(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// own makes the member the owner of the source.
-func (m *member) own() {
-	m.t.Helper()
-	confirm := func(context.Context) error { return nil }
-	var err error
-	if m.epoch, err = m.Own(m.t.Context(), []model.TopicPartition{testSource}, confirm); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-var testSource = model.TopicPartition{Topic: "shop.contacts", Partition: 3}
-
-func known(id string, offset, epoch int64) Row {
-	return Row{State: Known, Group: "acme", ID: id, Source: testSource, Offset: offset, Epoch: epoch}
-}
-
-// forgotten is what an owner says of a row that is not in the CRM any more.
-func forgotten(epoch int64) Row { return Row{Source: testSource, Epoch: epoch} }
-
-// set puts a row and waits for its acknowledgement.
-func (m *member) set(key string, r Row) {
-	done := make(chan struct{})
-	m.Put([]Entry{{RowKey: rk(key), Row: r}}, func(end End) { end(nil, true); close(done) })
-	<-done
-}
-
-// report puts a row as one that may have been replaced.
-func (m *member) report(key string, r Row) {
-	done := make(chan struct{})
-	m.Report([]Entry{{RowKey: rk(key), Row: r}}, func() { close(done) })
-	<-done
-}
-
-func (m *member) want(key string, state State, id string) {
-	m.t.Helper()
-	synctest.Wait()
-	if a := m.Lookup(rk(key)); a.State != state || a.ID != id {
-		m.t.Errorf("row %s is %s %q; expected %s %q", key, a.State, a.ID, state, id)
-	}
-}
-
-func (m *member) wantOpen(key string, open bool) {
-	m.t.Helper()
-	synctest.Wait()
-	if a := m.Lookup(rk(key)); (a.Open != nil) != open {
-		m.t.Errorf("the intent of row %s: open %v, expected %v", key, a.Open != nil, open)
-	}
-}
-
-func inBubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
 
 func TestARowIsKnownToEveryMemberAndToWhoeverComesLater(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -156,59 +69,6 @@ func TestALateRecordOfAnOldOwnerDoesNotEraseTheNewOwners(t *testing.T) {
 	})
 }
 
-// creating are creates of rows, from an offset on.
-func creating(epoch, offset int64, keys ...string) (creates []Creating) {
-	for i, k := range keys {
-		w := &model.Write{
-			Name: 1, Source: &model.Kept{TopicPartition: testSource, Offset: offset + int64(i)},
-			Identity: &model.Identity{Space: &testSpace, Key: k},
-		}
-		creates = append(creates, Creating{w, epoch})
-	}
-	return creates
-}
-
-func announce(t *testing.T, m *member, keys ...string) *Announcement {
-	t.Helper()
-	a, err := m.Announce(t.Context(), creating(m.epoch, 10, keys...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func TestAnAnnouncedCreateIsFoundOpenUntilItIsKnownWhatBecameOfIt(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(4)
-		a := join(t, log, 1)
-		announced := announce(t, a, "written", "refused", "lost")
-		next := join(t, log, 2)
-		for _, k := range []string{"written", "refused", "lost"} {
-			a.wantOpen(k, true)
-			next.wantOpen(k, true)
-		}
-		a.set("written", known("7", 10, a.epoch))
-		a.Over(announced.Create(0))
-		a.Over(announced.Create(1))
-		next.wantOpen("written", false)
-		a.wantOpen("refused", false)
-		// Only its owner knows of the refused one, until the announcement ends.
-		next.wantOpen("refused", true)
-		next.CloseSettled(testSource, next.epoch, func(offset int64, _ model.WriteName) bool { return offset == 11 })
-		next.wantOpen("refused", false)
-		next.wantOpen("lost", true)
-		// The new owner finds out what became of it.
-		next.set("lost", known("9", 12, next.epoch))
-		synctest.Wait()
-		log.compact()
-		last := join(t, log, 3)
-		for _, k := range []string{"written", "refused", "lost"} {
-			last.wantOpen(k, false)
-		}
-		last.want("lost", Known, "9")
-	})
-}
-
 // A member whose partitions were given away and back while it was not looking begins anew while the
 // barrier of the rebalance still waits.
 func TestTwoBarriersOfOneProcessMayEndInAnyOrder(t *testing.T) {
@@ -232,25 +92,6 @@ func TestTwoBarriersOfOneProcessMayEndInAnyOrder(t *testing.T) {
 			a.set("k", known("7", 1, epoch))
 		}
 		b.want("k", Known, "7")
-	})
-}
-
-func TestACreateIsOpenAgainWhereNobodyTookWhatWasSaidOfIt(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(4)
-		a, b := join(t, log, 1), join(t, log, 2)
-		a.own()
-		announce(t, a, "k")
-		b.own()
-		exists := Row{State: Exists, Group: "acme", Source: testSource, Offset: 10, Epoch: a.epoch}
-		done := make(chan struct{})
-		a.Put([]Entry{{RowKey: rk("k"), Row: exists}}, func(End) { close(done) }) // behind b's mark
-		<-done
-		a.want("k", Unknown, "") // b has ended it
-		b.set("another", known("8", 11, b.epoch))
-		a.want("another", Known, "8")
-		a.wantOpen("k", true)
-		b.wantOpen("k", true)
 	})
 }
 
@@ -315,17 +156,6 @@ func TestWhatAnOwnerSaidWithoutKnowingThatItWasReplacedItSaysAnewWhenItIsTheOwne
 	})
 }
 
-// overtaken is an owner, a, whose put of row k waits for a broker, and the one that has replaced it
-// meanwhile.
-func overtaken(t *testing.T) (log *memoryLog, a, b *member, release func()) {
-	log = newMemoryLog(4)
-	a, b = join(t, log, 1), join(t, log, 2)
-	a.own()
-	release = log.detain(func() { a.Put([]Entry{{RowKey: rk("k"), Row: known("7", 1, a.epoch)}}, func(End) {}) })
-	b.own()
-	return log, a, b, release
-}
-
 // A replaced owner's put waits for a broker while the new owner puts the row and forgets it again.
 // When the old one reads on, compaction has left no more of that than its end.
 func TestWhatNobodySawIsForgottenWithWhatTookItsPlace(t *testing.T) {
@@ -367,67 +197,6 @@ func TestTheEndOfALateRecordForgetsNoRow(t *testing.T) {
 	})
 }
 
-func TestARowThatWasForgottenBeforeDoesNotCloseALaterIntent(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(8)
-		a := join(t, log, 1)
-		for i := range 20 { // over all partitions, some of which are read before the announcement's
-			key := fmt.Sprint(i)
-			a.set(key, known("7", 1, a.epoch))
-			a.set(key, Row{Epoch: a.epoch})
-			announce(t, a, key)
-			join(t, log, uint64(100+i)).wantOpen(key, true)
-		}
-	})
-}
-
-func TestAnAnnouncementEndsWithItsLastCreate(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		a := join(t, log, 1)
-		announced := announce(t, a, "x", "y")
-		a.Over(announced.Create(0))
-		a.Over(announced.Create(1))
-		synctest.Wait()
-		log.compact()
-		for _, records := range log.parts {
-			for _, r := range records {
-				if r.Key != nil && r.Key[1] == kindAnn {
-					t.Errorf("the announcement is left: %q", r.Key)
-				}
-			}
-		}
-	})
-}
-
-// aside returns a key whose row lies in another partition than the announcements of a writer.
-func aside(log *memoryLog, writer uint64) (key string, partition int) {
-	for i := 0; ; i++ {
-		key = fmt.Sprint("k", i)
-		if p := int(partitionOf(rk(key), log.Partitions())); p != int(writer)%log.Partitions() {
-			return key, p
-		}
-	}
-}
-
-// handedOver is a source whose old owner has announced a create and was replaced before its answer.
-type handedOver struct {
-	log        *memoryLog
-	old, owner *member
-	create     Create
-	key        string // of its row
-	partition  int    // of the log, that has the row
-}
-
-func handOver(t *testing.T) (h handedOver) {
-	h.log = newMemoryLog(2)
-	h.old, h.owner = join(t, h.log, 1), join(t, h.log, 2)
-	h.key, h.partition = aside(h.log, 1)
-	h.create = announce(t, h.old, h.key).Create(0)
-	h.owner.own()
-	return h
-}
-
 // TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown: the partitions of the topic are not
 // read in step. The old owner's late answer writes the row, and then ends its announcement.
 func TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown(t *testing.T) {
@@ -440,84 +209,6 @@ func TestAnEndThatIsReadBeforeItsRowDoesNotMakeTheRowUnknown(t *testing.T) {
 		h.log.stall(h.partition, false)
 		h.owner.want(h.key, Known, "7")
 		h.owner.wantOpen(h.key, false)
-	})
-}
-
-// TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver: and whoever watches its row is told.
-func TestACreateThatItsOldOwnerKnowsNotToBeAppliedIsOver(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		h := handOver(t)
-		h.owner.Watch(rk(h.key))
-		h.old.Over(h.create)
-		h.owner.wantOpen(h.key, false)
-		h.owner.want(h.key, Unknown, "")
-		if _, told := h.owner.Changes()[rk(h.key)]; !told {
-			t.Error("whoever watches the row is not told")
-		}
-	})
-}
-
-func TestAnAnnouncementThatIsNotAcknowledgedIsWithdrawn(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(1)
-		a := join(t, log, 1)
-		log.hold(true)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := a.Announce(ctx, creating(0, 1, "k")); err == nil {
-			t.Fatal("it was announced although nothing acknowledged it")
-		}
-		log.hold(false)
-		a.wantOpen("k", false)
-		join(t, log, 2).wantOpen("k", false)
-	})
-}
-
-func TestANewCreateOfTheNewOwnerTakesThePlaceOfAnOpenOne(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		announce(t, old, "k")
-		owner.wantOpen("k", true)
-		again := announce(t, owner, "k") // it was found not to have been applied
-		owner.Over(again.Create(0))
-		owner.wantOpen("k", false)
-		old.wantOpen("k", false)
-		log.compact()
-		join(t, log, 3).wantOpen("k", false)
-	})
-}
-
-func TestALateAnswerToTheCreateInDoubtIsTakenOver(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log := newMemoryLog(2)
-		old, owner := join(t, log, 1), join(t, log, 2)
-		old.own()
-		announce(t, old, "k")
-		owner.own()
-		owner.set("k", Row{State: Doubt, Group: "acme", Source: testSource, Offset: 10, Epoch: owner.epoch})
-		old.set("k", known("7", 10, old.epoch))
-		for _, m := range []*member{old, owner, join(t, log, 3)} {
-			m.want("k", Known, "7")
-		}
-		synctest.Wait()
-		owner.set("k", Row{Epoch: owner.epoch})
-		log.compact()
-		join(t, log, 4).want("k", Unknown, "")
-	})
-}
-
-// The record that said that the create was in doubt has an epoch of its own, of the owner in between.
-func TestWhatALateAnswerTakesThePlaceOfIsEnded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		log, a, b, release := overtaken(t)
-		b.set("k", Row{State: Doubt, Group: "acme", Source: testSource, Offset: 1, Epoch: b.epoch})
-		a.own()
-		release()
-		a.want("k", Known, "7")
-		a.set("k", forgotten(a.epoch))
-		log.compact()
-		join(t, log, 3).want("k", Unknown, "")
 	})
 }
 
