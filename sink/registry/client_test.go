@@ -43,7 +43,7 @@ func (p *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newClient(t *testing.T, handler http.Handler, edits ...func(*config.SchemaRegistry)) (*Client, *inProcess) {
 	t.Helper()
-	c := config.SchemaRegistry{URL: "http://registry", Timeout: time.Second}
+	c := config.SchemaRegistry{URL: "http://registry", Timeout: time.Minute}
 	for _, edit := range edits {
 		edit(&c)
 	}
@@ -215,7 +215,7 @@ func TestARegistryThatIsNotThereIsUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	c, err := New(Options{Config: config.SchemaRegistry{URL: server.URL, Timeout: time.Second}})
+	c, err := New(Options{Config: config.SchemaRegistry{URL: server.URL, Timeout: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
 	}
