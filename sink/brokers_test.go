@@ -24,7 +24,7 @@ func endsWith(t *testing.T, s *running, texts ...string) {
 				t.Errorf("it ended with %v, which does not say %q", err, text)
 			}
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(mostPatience):
 		t.Errorf("it goes on in silence: %+v", s.Status().Reasons)
 	}
 }

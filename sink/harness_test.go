@@ -201,7 +201,7 @@ func start(t testing.TB, o sink.Options) *running {
 		select {
 		case err := <-r.done:
 			r.done <- err
-		case <-time.After(60 * time.Second):
+		case <-time.After(mostPatience):
 			t.Error("the sink did not stop")
 		}
 	})

@@ -241,14 +241,8 @@ func TestUntilEndPassesTransactionMarkersAtTheEnd(t *testing.T) {
 		}
 	}
 	s := start(t, sink.Options{Config: configure(t, k.Brokers(), "g", topic, a.URL, ""), Log: testLog(t), UntilEnd: true})
-	select {
-	case err := <-s.done:
-		s.done <- err
-		if err != nil {
-			t.Fatal(err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("it does not end")
+	if err := s.until(); err != nil {
+		t.Fatal(err)
 	}
 	if n := a.rows(); n != 1 {
 		t.Errorf("%d rows: the aborted one must not be sent", n)

@@ -71,7 +71,7 @@ func (s *served) await(t *testing.T, path, part string) {
 	t.Helper()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(30 * time.Second); ; <-again.C {
+	for deadline := time.Now().Add(2 * time.Minute); ; <-again.C {
 		status, _, body := s.get(t, path)
 		if status == http.StatusOK && strings.Contains(body, part) {
 			return

@@ -37,7 +37,7 @@ func TestTheDemoAddsUpAndEndsByItself(t *testing.T) {
 
 func TestKeepLeavesItRunningAndSaysHowToLook(t *testing.T) {
 	t.Parallel()
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	out := &firstWords{stopAt: "Everything is still running", stop: stop}
 	admin := func(config.Admin, *sink.Sink, prometheus.Gatherer) (string, func(), error) {

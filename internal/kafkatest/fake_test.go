@@ -46,7 +46,7 @@ func produceNumbers(t *testing.T, e *kafkatest.Endpoint, topic string, n int) {
 
 func expectOffsets(t *testing.T, consumer *kgo.Client, from, to int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for next := from; next < to; {
 		fetches := consumer.PollFetches(ctx)

@@ -57,7 +57,7 @@ func TestNodesComeAndGo(t *testing.T) {
 // leaderOf returns the node (from 0) that leads the topic's only partition.
 func leaderOf(t *testing.T, cluster *kafkatest.Nodes, topic string) int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	topics, err := kadm.NewClient(cluster.Client(t)).ListTopics(ctx, topic)
 	if err != nil {

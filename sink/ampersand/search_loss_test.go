@@ -153,13 +153,11 @@ func TestHostileAnswersToSearchesCostBoundedMemory(t *testing.T) {
 			cl := searchClient(t, "http://api.example", func(o *Options) { o.Transport, o.MaxAnswer = rt, limit+1<<10 })
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			began := time.Now()
 			m := cl.Search(t.Context(), ann())
-			took := time.Since(began)
 			runtime.ReadMemStats(&after)
 			const most = 24 * limit // the buffer as it grows, the text, and its copy in lower case
-			if n := after.TotalAlloc - before.TotalAlloc; n > most || took > 5*time.Second {
-				t.Errorf("%d bytes and %s for an answer of %d", n, took, len(answer))
+			if n := after.TotalAlloc - before.TotalAlloc; n > most {
+				t.Errorf("%d bytes for an answer of %d", n, len(answer))
 			}
 			if m.Kind == SearchDone && len(m.IDs) == 0 && name != "lists" {
 				t.Errorf("%+v", m)
