@@ -52,17 +52,17 @@ func TestCapturesConverge(t *testing.T) {
 	var mu sync.Mutex
 	var sum tally
 	t.Run("all", func(t *testing.T) {
-		for name, v := range captures.Postgres() {
+		for _, v := range captures.Postgres() {
 			for _, match := range []bool{false, true} {
 				for seed := range uint64(replays) {
 					way := "ledger"
 					if match {
 						way = "match"
 					}
-					t.Run(fmt.Sprint(name, " ", way, " ", seed), func(t *testing.T) {
+					t.Run(fmt.Sprint(v.Name, " ", way, " ", seed), func(t *testing.T) {
 						t.Parallel()
 						synctest.Test(t, func(t *testing.T) {
-							p := newPlay(t, name, v, match, *first+seed)
+							p := newPlay(t, v, match, *first+seed)
 							p.run()
 							mu.Lock()
 							defer mu.Unlock()
@@ -94,7 +94,6 @@ func (a *tally) add(o tally) {
 // play is one replay of a capture.
 type play struct {
 	t        *testing.T
-	capture  string
 	variant  captures.Variant
 	match    bool
 	random   *rand.Rand
@@ -126,8 +125,8 @@ func (s registry) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func newPlay(t *testing.T, capture string, v captures.Variant, match bool, seed uint64) *play {
-	p := &play{t: t, capture: capture, variant: v, match: match, random: rand.New(rand.NewPCG(seed, 7)), trace: newTrace(),
+func newPlay(t *testing.T, v captures.Variant, match bool, seed uint64) *play {
+	p := &play{t: t, variant: v, match: match, random: rand.New(rand.NewPCG(seed, 7)), trace: newTrace(),
 		kafka: kafkatest.NewVirtual(t, kfake.NumBrokers(nodes))}
 	crm, err := sandbox.New(sandbox.Options{
 		CRM: sandbox.HubSpot, IndexLag: indexLag, Latency: time.Duration(5+p.random.IntN(300)) * time.Millisecond,
@@ -142,12 +141,12 @@ func newPlay(t *testing.T, capture string, v captures.Variant, match bool, seed 
 		schemas.SeedSchema(fmt.Sprint("s", id.Number), 1, int(id.Number), sr.Schema{Schema: s.Text})
 	}
 	p.registry = registry{schemas.Handler()}
-	for table := range captures.Tables() {
-		p.topics = append(p.topics, capture+".public."+table)
+	for table := range v.Tables() {
+		p.topics = append(p.topics, v.Topic(table))
 	}
 	slices.Sort(p.topics)
 	partitions := make(map[string]int32)
-	for _, r := range captures.Records(t, capture) {
+	for _, r := range captures.Records(t, v.Name) {
 		if slices.Contains(p.topics, r.Topic) {
 			p.records = append(p.records, r)
 			partitions[r.Topic] = max(partitions[r.Topic], r.Partition+1)
@@ -193,7 +192,7 @@ func (p *play) run() {
 		p.tally.Faults += n
 	}
 	p.tally.Creates, p.tally.Searches = stats.Applied["create"], stats.Searches
-	captures.Compare(p.t, p.capture, p.left(), p.parked()...)
+	p.variant.Compare(p.t, config.KeyChangeMove, p.left(), p.parked()...)
 	if p.t.Failed() {
 		w := &world{seed: p.random.Uint64(), trace: p.trace}
 		p.t.Logf("the trace is in %s", w.write(p.t))
@@ -349,11 +348,11 @@ func (p *play) config() *config.Config {
 		}
 	}
 	var routes strings.Builder
-	for _, table := range slices.Sorted(maps.Keys(captures.Tables())) {
-		key := captures.Tables()[table]
+	for _, table := range slices.Sorted(maps.Keys(p.variant.Tables())) {
+		key := p.variant.Tables()[table]
 		fmt.Fprintf(&routes, `
   - name: %[1]s
-    topics: ["%[2]s.public.%[1]s"]
+    topics: ["%[2]s"]
     format: %[3]s
     envelope: %[4]s
     to: {integration: hubspot, object: %[11]s, group: %[5]s}
@@ -367,7 +366,7 @@ func (p *play) config() *config.Config {
     on_gone: recreate
     fields: {later: %[9]s}
     batch: {size: %[10]d, linger: 50ms, in_flight: 2}`,
-			table, p.capture, p.variant.Format, p.variant.Envelope, tenant, strings.Join(key, ", "), way(key), captures.Before(table), key[0], 1+p.random.IntN(20), objectOf(table))
+			table, p.variant.Topic(table), p.variant.Format, p.variant.Envelope, tenant, strings.Join(key, ", "), way(key), p.variant.Before(table), key[0], 1+p.random.IntN(20), objectOf(table))
 		if p.match {
 			routes.WriteString("\n    search: {index_lag: 20s}")
 		}
@@ -426,10 +425,10 @@ func (p *play) settle() {
 // left is the records of the CRM by source key: one each.
 func (p *play) left() map[string]captures.Rows {
 	tables := make(map[string]captures.Rows)
-	for table := range captures.Tables() {
+	for table := range p.variant.Tables() {
 		rows := make(captures.Rows)
 		for _, r := range p.crm.Records("hubspot", tenant, objectOf(table)) {
-			key := captures.Key(p.t, table, r.Fields)
+			key := p.variant.Key(p.t, table, r.Fields)
 			if rows[key] != nil {
 				p.t.Errorf("%s %s has a second record, %s", table, key, r.ID)
 			}
@@ -487,7 +486,7 @@ func (p *play) names(m *mapping.Mapper) map[string]string {
 		if err := json.Unmarshal([]byte("{"+w.Identity.Update+"}"), &fields); err != nil {
 			p.t.Fatal(err)
 		}
-		names[w.Route+w.Identity.Key] = w.Route + " " + captures.Key(p.t, w.Route, fields)
+		names[w.Route+w.Identity.Key] = w.Route + " " + p.variant.Key(p.t, w.Route, fields)
 	}
 	return names
 }
