@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
@@ -64,16 +65,20 @@ func (m *Mapper) rekey(b *bound, c *change) (fate model.Fate, ends bool) {
 }
 
 // keyBefore makes the source key that the row of a change had a member of its conflict
-// set, and reports whether that is another one than it has now. In other dialects than Debezium's
-// the change of a key is an update whose before image holds the old one, which is seen
-// where the route names the key's fields.
+// set, and reports whether that is another one than it has now. In other dialects than Debezium's, and
+// where the source's table has no key or another one than the route, the change of a key is an update
+// whose before image holds the old one, which is seen where the route names the key's fields.
 func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Conflict, moved bool, why *model.Reason) {
-	inPlace := c.rekeyed == keyKept && c.op == opUpdate && c.proven && c.before != 0 && len(b.key) > 0
+	inPlace := c.rekeyed == keyKept && c.op == opUpdate && (c.proven || b.beforeFull) && c.before != 0 && len(b.key) > 0
 	switch {
 	case c.rekeyed == keyNew && m.moves(b):
 		m.wasKey, why = m.sourceKey(m.wasKey[:0], b, c, &m.old)
 	case inPlace:
 		if why = m.locateBefore(b, c); why == nil {
+			// The record's key may write a value otherwise than the row does.
+			if !slices.ContainsFunc(b.key, func(f keyField) bool { return !m.isSame(f.source, c) }) {
+				return 0, false, nil
+			}
 			m.wasKey, why = m.appendKeyFields(m.wasKey[:0], b, c, &m.key, true)
 		}
 	default:

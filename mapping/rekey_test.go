@@ -104,6 +104,36 @@ func TestAnUpdateOfTheKeyIsAMove(t *testing.T) {
 	})
 }
 
+// Where the source logs whole rows, as the route says, a before image proves the same: of a table without a
+// key, or of a route that names other fields than the table's key.
+func TestAWholeBeforeImageProvesAMove(t *testing.T) {
+	t.Parallel()
+	value := func(before string) string { return debeziumEvent("u", before, movedTo) }
+	moves := func(before string, edits ...func(*config.Route)) bool {
+		m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, append(edits, key("id"))...)})
+		was := conflictOf(t, m, record(null, debeziumEvent("c", "null", testRow)))
+		moved := conflictOf(t, m, record(null, value(before)))
+		return len(moved) == 3 && moved[1] == was[0]
+	}
+	if !moves(testRow, beforeFull) {
+		t.Error("an update of the key is no move")
+	}
+	if moves(testRow) {
+		t.Error("a before image that nobody says is whole is believed")
+	}
+	if moves(movedTo, beforeFull) || moves("null", beforeFull) {
+		t.Error("a key that stays is a move")
+	}
+	// The record's key may write a value otherwise than the row does.
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, beforeFull, key("id"))})
+	if kept := conflictOf(t, m, record(`{"id":"8"}`, value(movedTo))); len(kept) != 2 {
+		t.Errorf("conflicts %v of a key that stays", kept)
+	}
+	runMapped(t, config.EnvelopeDebezium, []mapped{
+		{name: "dead letter", edit: onKeyChange(config.KeyChangeDeadLetter, beforeFull, key("id")), key: null, value: value(testRow), want: "refuse key_change id", says: []string{`{"id":7}`}},
+	})
+}
+
 // The ledger knows the record of a moved row by the key that the row had.
 func TestAMovedRowTellsTheLedgerItsFormerKey(t *testing.T) {
 	t.Parallel()
@@ -112,10 +142,15 @@ func TestAMovedRowTellsTheLedgerItsFormerKey(t *testing.T) {
 		record *model.Record
 		former string
 	}{
-		"Debezium":               {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), testKey},
-		"Debezium, route's key":  {routed(config.EnvelopeDebezium, key("id")), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", withSchema(testKey)), testKey},
-		"Debezium, recreate":     {routed(config.EnvelopeDebezium, onKeyChange(config.KeyChangeRecreate)), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), ""},
-		"Debezium, no change":    {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo)), ""},
+		"Debezium":              {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), testKey},
+		"Debezium, route's key": {routed(config.EnvelopeDebezium, key("id")), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", withSchema(testKey)), testKey},
+		"Debezium, recreate":    {routed(config.EnvelopeDebezium, onKeyChange(config.KeyChangeRecreate)), record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), ""},
+		"Debezium, no change":   {routed(config.EnvelopeDebezium), record(newKey, debeziumEvent("c", "null", movedTo)), ""},
+		"Debezium, in place":    {routed(config.EnvelopeDebezium, key("id"), beforeFull), record(null, debeziumEvent("u", testRow, movedTo)), testKey},
+		"Sequin": {routed(config.EnvelopeSequin, key("id"), beforeFull),
+			record(null, `{"record":`+movedTo+`,"action":"update","changes":{"id":7},"metadata":{"table_name":"customers"}}`), testKey},
+		"DMS": {routed(config.EnvelopeDMS, key("id"), beforeFull),
+			record(null, `{"data":`+movedTo+`,"metadata":{"record-type":"data","operation":"update"},"before-image":`+testRow+`}`), testKey},
 		"flattened":              {routed(config.EnvelopeDebeziumFlat), record(newKey, movedTo, "__debezium.oldkey", testKey), testKey},
 		"Maxwell":                {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"id":7}}`), testKey},
 		"Maxwell, another field": {routed(config.EnvelopeMaxwell, key("id")), record(null, `{"type":"update","data":`+movedTo+`,"old":{"email":"x"}}`), ""},

@@ -18,6 +18,9 @@ type exception struct {
 	instead func(want string) string
 }
 
+// keyless is why flattened rows of a table without a key stay.
+const keyless = "a keyless delete or update that is flattened does not say which row it was"
+
 func as(text string) func(string) string { return func(string) string { return text } }
 
 // Rows are the rows of a table by source key (see Key), each a field to the JSON that was
