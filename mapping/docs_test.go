@@ -16,7 +16,7 @@ func TestEveryTestThatTheInputsPageNamesIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests strings.Builder
-	for _, dir := range []string{".", "../sink", "../sink/ampersand", "../internal/config"} {
+	for _, dir := range []string{".", "../sink", "../sink/ampersand", "../internal/config", "../internal/sim"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)

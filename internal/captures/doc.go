@@ -1,4 +1,4 @@
-// Package captures hands tests what a real Debezium wrote of a real database: the
+// Package captures hands tests what a real Debezium wrote of two real databases, a PostgreSQL and a MariaDB: the
 // records, the fields that send every column of every table, and a comparison with the
 // database's final rows. It promises that a difference is either on the list of named
 // exceptions or said, and that an exception which does not differ is said too. Mapping is held

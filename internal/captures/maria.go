@@ -80,10 +80,9 @@ func mariaField(f *config.Field, kind string) {
 	}
 }
 
-// mariaRows returns the rows that the database had in the end, as they are written.
-func mariaRows(tb testing.TB) map[string][]Row {
-	tb.Helper()
-	written := map[string][]string{
+// mariaWritten is the rows that the database had in the end, as they are written.
+func mariaWritten() map[string][]string {
+	return map[string][]string{
 		"contacts": {
 			`{"id":1,"crm_id":"501","email":"ann@example.com","name":"Änne","big":9007199254740993,"ubig":18446744073709551615,"tiny":-5,"flag":1,"bit1":true,` +
 				`"bits":"101000000011","amount":12345678.90,"rate":1.5,"ratio":2.5,"born":"2000-02-29","starts":"09:30:00","starts6":"-838:59:59",` +
@@ -101,8 +100,12 @@ func mariaRows(tb testing.TB) map[string][]Row {
 		},
 		"audit": {`{"at":"2024-01-03T00:00:00Z","what":"end"}`},
 	}
+}
+
+func mariaRows(tb testing.TB) map[string][]Row {
+	tb.Helper()
 	all := make(map[string][]Row)
-	for table, texts := range written {
+	for table, texts := range mariaWritten() {
 		for _, text := range texts {
 			var values map[string]json.RawMessage
 			if err := json.Unmarshal([]byte(text), &values); err != nil {

@@ -19,6 +19,6 @@
 //   - The API answers late, not at all, wrongly, partly; it applies what it then loses
 //     the answer to, and applies what was given up.
 //
-// TestCapturesConverge replays in the same way what a real Debezium wrote of a real database, with the
+// TestCapturesConverge replays in the same way what a real Debezium wrote of two real databases, with the
 // sandbox as the CRM, and compares what the CRM holds at the end with the database's rows (package captures).
 package sim
