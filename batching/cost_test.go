@@ -2,10 +2,8 @@ package batching_test
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/model"
@@ -58,34 +56,6 @@ func TestALaneWithOneWriteCostsNoGoroutineAndFewBytes(t *testing.T) {
 		b.written(got, true)
 	}
 	b.empty()
-}
-
-// A key that is written again and again, behind one that does not come back: looking through the
-// waiters for each of them would cost each of eight times as many eight times as much.
-func TestAHotKeyCostsTheSameForEachOfItsWrites(t *testing.T) {
-	const few, times = 30_000, 8
-	best := func(writes int) time.Duration {
-		least := time.Duration(math.MaxInt64)
-		for range 3 {
-			b := newBench(t, usual())
-			w := b.write(to("a"), model.Update, 1, 1)
-			began := time.Now()
-			for range writes {
-				b.sched.Add(w, b.now)
-			}
-			dropped := b.sched.Drop(func(*model.Write) bool { return true }, b.now)
-			least = min(least, time.Since(began))
-			if len(dropped) != writes {
-				t.Fatalf("%d writes were dropped, expected %d", len(dropped), writes)
-			}
-		}
-		return least
-	}
-	if ratio := float64(best(times*few)) / float64(best(few)); ratio > times*times/2 {
-		t.Errorf("%d times as many writes of one key take %.0f times as long", times, ratio)
-	} else {
-		t.Logf("%d times as many writes of one key take %.1f times as long", times, ratio)
-	}
 }
 
 // A write's way through a scheduler that is in use: Add, Next, Finish, Settled, Durable.
