@@ -1,7 +1,10 @@
 package batching
 
 import (
+	"slices"
 	"time"
+
+	"github.com/ampersink/ampersink/internal/model"
 )
 
 // free sends an entry that owns all its keys towards its lane.
@@ -11,6 +14,32 @@ func (s *Scheduler) free(e *Entry, now time.Time) {
 		s.rejoin(e)
 		s.goes(e, now)
 	}
+}
+
+// Lock adds a member to the conflict set of a write that is being decided: what it was found to be
+// about. It reports whether the write owns it. Otherwise the write waits for the one that does, and
+// is decided afresh behind that, by Config.Resolve.
+//
+// A write has one such member at a time: waiting for a second one with the first in hand, two
+// could wait for each other.
+func (s *Scheduler) Lock(e *Entry, c model.Conflict, now time.Time) bool {
+	w := e.Write
+	if slices.Contains(w.Conflicts, c) {
+		return true
+	}
+	if e.locked {
+		last := len(w.Conflicts) - 1
+		s.keys.surrender(e, w.Conflicts[last], func(next *Entry) { s.free(next, now) })
+		w.Conflicts = w.Conflicts[:last]
+	}
+	e.locked = true
+	w.Conflicts = append(w.Conflicts, c)
+	if s.keys.join(e, c) {
+		return true
+	}
+	s.Waits(e, false)
+	e.state = waiting
+	return false
 }
 
 // Resolved puts a write whose type and id are decided, by an answer that was awaited, into

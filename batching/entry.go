@@ -33,6 +33,7 @@ type Entry struct {
 	due     time.Time     // delayed: when it may go again
 	blocked int           // keys that an earlier write owns
 	state   state
+	locked  bool // the last of its keys came by Lock
 	alone   bool // goes in a batch of one
 	waits   bool // resolving, for longer than a drain may take
 	tries   int  // backoffs of its own so far

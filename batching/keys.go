@@ -49,6 +49,30 @@ func (t *keyTable) acquire(e *Entry) (blocked int) {
 	return blocked
 }
 
+// join queues an entry that owns all its keys for one more. It reports whether it owns that too.
+//
+// Who has it and waits for another key waits behind it then: that other key may be the entry's.
+func (t *keyTable) join(e *Entry, c model.Conflict) bool {
+	k := t.keys[c]
+	switch {
+	case k == nil:
+		k = t.take()
+		k.owner = e
+		t.keys[c] = k
+		return true
+	case k.owner != nil && k.owner.state == waiting:
+		k.owner.blocked++
+		k.waiters = slices.Insert(k.waiters, 0, k.owner)
+		k.owner = e
+		return true
+	case k.owner == nil && len(k.waiters) == 0:
+		t.wanting++
+	}
+	k.waiters = append(k.waiters, e)
+	e.blocked++
+	return false
+}
+
 // settle marks the entry's keys as done but not durable.
 func (t *keyTable) settle(e *Entry) {
 	for _, c := range e.Write.Conflicts {
@@ -100,25 +124,32 @@ func (t *keyTable) release(c model.Conflict, freed func(*Entry)) {
 // away before it was sent).
 func (t *keyTable) abandon(e *Entry, freed func(*Entry)) {
 	for i, c := range e.Write.Conflicts {
-		k := t.keys[c]
-		if k == nil || slices.Contains(e.Write.Conflicts[:i], c) {
+		if !slices.Contains(e.Write.Conflicts[:i], c) {
+			t.surrender(e, c, freed)
+		}
+	}
+}
+
+// surrender takes an entry out of one key.
+func (t *keyTable) surrender(e *Entry, c model.Conflict, freed func(*Entry)) {
+	k := t.keys[c]
+	if k == nil {
+		return
+	}
+	if k.owner == e {
+		k.owner = nil
+		t.pass(c, k, freed)
+		return
+	}
+	for i := len(k.waiters) - 1; i >= 0; i-- { // who goes is mostly the last
+		if k.waiters[i] != e {
 			continue
 		}
-		if k.owner == e {
-			k.owner = nil
-			t.pass(c, k, freed)
-			continue
+		k.waiters = slices.Delete(k.waiters, i, i+1)
+		if k.owner == nil && len(k.waiters) == 0 {
+			t.wanting--
 		}
-		for i := len(k.waiters) - 1; i >= 0; i-- { // who goes is mostly the last
-			if k.waiters[i] != e {
-				continue
-			}
-			k.waiters = slices.Delete(k.waiters, i, i+1)
-			if k.owner == nil && len(k.waiters) == 0 {
-				t.wanting--
-			}
-			break
-		}
+		return
 	}
 }
 

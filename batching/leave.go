@@ -60,7 +60,11 @@ func (s *Scheduler) Drop(match func(*model.Write) bool, now time.Time) (dropped 
 	// itself a victim must be out of the queue before it could be freed.
 	for i := len(victims) - 1; i >= 0; i-- {
 		e := victims[i]
-		s.keys.abandon(e, func(next *Entry) { s.free(next, now) })
+		s.keys.abandon(e, func(next *Entry) {
+			if next.state != gone { // a victim too, that waited for this one by Lock
+				s.free(next, now)
+			}
+		})
 		s.leave(e)
 		s.consider(e.lane, now) // who lingered behind it waits for its own time now
 		dropped = append(dropped, e.Write)

@@ -13,7 +13,7 @@ type draft struct {
 	id        model.Span
 	assoc     model.Span
 	left      leftover
-	conflicts [4]model.Conflict
+	conflicts [5]model.Conflict
 	conflict  int // how many of them
 
 	// Of a route that decides late.

@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"unicode/utf8"
 
 	"github.com/ampersink/ampersink/internal/model"
@@ -172,19 +170,10 @@ func (m *Mapper) intern(text []byte) string {
 	return s
 }
 
-// idConflict is the CRM record as a member of a conflict set. Salesforce shows
-// one id in 15 or in 18 characters, of which the last three only guard the case;
-// where another CRM's ids have 18, two of them may wait for each other in vain.
-func (m *Mapper) idConflict(b *bound, group string, id []byte) model.Conflict {
-	if len(id) == 18 && isAlphanumeric(id) {
-		id = id[:15]
-	}
-	s := append(m.scratch[:0], b.idSpace...)
-	s = binary.AppendUvarint(s, uint64(len(group)))
-	s = append(s, group...)
-	s = append(s, id...)
-	m.scratch = s
-	return model.Conflict(maphash.Bytes(m.compiled.seed, s))
+// idConflict is the CRM record that a row carries the id of as a member of a conflict set.
+func (m *Mapper) idConflict(b *bound, group string, id []byte) (c model.Conflict) {
+	c, m.scratch = recordConflict(m.compiled.seed, m.scratch, b.idSpace, group, id)
+	return c
 }
 
 func isAlphanumeric(b []byte) bool {

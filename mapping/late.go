@@ -115,34 +115,71 @@ func (m *Mapper) lateGroup(b *bound, c change) (string, *model.Reason) {
 }
 
 // addMatch packs what the row's record is searched by, and locks it: two rows with one
-// value would both search, find nothing, and create.
+// value would both search, find nothing, and create. The value that the row had is another row's to
+// have next, and is locked too where the event proves it.
 func (m *Mapper) addMatch(d *draft, b *bound, c change) *model.Reason {
 	if len(b.late.match) == 0 {
 		return nil
 	}
-	out := m.packer.Buffer()
+	from := len(m.packer.Buffer())
+	out, whole, why := m.appendMatch(m.packer.Buffer(), b, c)
+	if why != nil || !whole {
+		return why // what is packed beyond the buffer's end is overwritten
+	}
+	d.conflictOn(m.matchConflict(d, b, out[from:]))
+	if m.changesMatch(b, c) {
+		m.at, m.was = m.was, m.at
+		before, whole, why := m.appendMatch(out, b, c)
+		m.at, m.was = m.was, m.at
+		if whole && why == nil {
+			d.conflictOn(m.matchConflict(d, b, before[len(out):]))
+		}
+	}
+	d.match = m.packer.Append(out)
+	return nil
+}
+
+// changesMatch reports whether an event proves that a row was found by other values before.
+func (m *Mapper) changesMatch(b *bound, c change) bool {
+	if c.op != opUpdate || !c.proven && !b.beforeFull || c.before == 0 || m.locateBefore(b, c) != nil {
+		return false
+	}
+	for i := range b.late.match {
+		if !m.isUnchanged(&b.late.match[i], c) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendMatch appends the members of an object that a row's record is searched by. They are not whole
+// where the row does not bring all of them.
+func (m *Mapper) appendMatch(out []byte, b *bound, c change) (members []byte, whole bool, why *model.Reason) {
 	from := len(out)
 	for i := range b.late.match {
 		f := &b.late.match[i]
 		datum, st, why := m.datumOf(f, m.fieldValue(b, c, f.source))
 		if why != nil {
-			return why
+			return out, false, why
 		}
 		if st != found || datum.kind == datumNull || datum.kind == datumNotFinite || datum.kind == datumText && len(datum.text) == 0 {
-			return nil // what is packed beyond the buffer's end is overwritten
+			return out, false, nil
 		}
 		var want string
 		if out, want = m.finder.appendDatum(f.begin(out, from), &datum); want != "" {
-			return badValue(f, value{}, want)
+			return out, false, badValue(f, value{}, want)
 		}
 	}
+	return out, true, nil
+}
+
+// matchConflict is what a row's record is searched by as a member of a conflict set.
+func (m *Mapper) matchConflict(d *draft, b *bound, match []byte) model.Conflict {
 	s := append(m.scratch[:0], b.idSpace...)
 	s = append(append(s, "match"...), d.group...)
-	s = append(append(s, 0), out[from:]...)
+	s = append(append(s, 0), match...)
 	m.scratch = s
-	d.conflictOn(model.Conflict(maphash.Bytes(m.compiled.seed, s)))
-	d.match = m.packer.Append(out)
-	return nil
+	return model.Conflict(maphash.Bytes(m.compiled.seed, s))
 }
 
 // addFields packs the fields: of the update, and of the create where it may be one and

@@ -162,7 +162,7 @@ func (m *Mapper) plan(topic string) *plan {
 		if r.topics.take(topic) && (!named || slices.Contains(r.topics.names, topic)) {
 			space := &model.Space{Integration: r.integration, Object: r.object, Name: cmp.Or(r.space, topic)}
 			p.routes = append(p.routes, bound{
-				route: r, space: space, keySpace: keySpace(space), idSpace: append(prefixed(r.integration, r.object), "id"...),
+				route: r, space: space, keySpace: keySpace(space), idSpace: idSpace(r.integration, r.object),
 			})
 		}
 	}

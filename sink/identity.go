@@ -10,6 +10,7 @@ import (
 	"github.com/ampersink/ampersink/batching"
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/mapping"
 	"github.com/ampersink/ampersink/sink/ledger"
 )
 
@@ -29,6 +30,7 @@ type identities struct {
 	next      time.Time // none of them is due before
 	searches  searches
 	recent    recent
+	records   *mapping.Records
 	// writing are writes whose fate waits for the ledger's acknowledgement; puttings and reports
 	// are those that are appended with the next flush.
 	writing           map[*flushed]struct{}
@@ -55,7 +57,7 @@ type awaited struct {
 
 func newIdentities(s *Sink) *identities {
 	d := &identities{
-		sink: s, awaiting: make(map[*batching.Entry]awaited), recent: newRecent(),
+		sink: s, awaiting: make(map[*batching.Entry]awaited), recent: newRecent(), records: s.mapper.Records(),
 		writing: make(map[*flushed]struct{}), doubts: make(map[*batching.Entry]ledger.Create),
 	}
 	d.searches = newSearches(s)
@@ -104,9 +106,21 @@ func (d *identities) resolve(e *batching.Entry) bool {
 	x := d.decide(e, time.Now())
 	if x.Action == ledger.Send {
 		become(e.Write, &x)
-		return true
+		return d.lock(e, time.Now())
 	}
 	d.undecided = append(d.undecided, undecided{e, x})
+	return false
+}
+
+// lock makes a write wait for an earlier one of the record that it was found to be about: of another row
+// with the same match value, or of one that has just given that value up. Behind it the write is decided
+// afresh, as what was found may be gone by then, or be found by this value no more.
+func (d *identities) lock(e *batching.Entry, now time.Time) bool {
+	w, n := e.Write, e.Write.Identity
+	if w.ID == "" || d.sink.sched.Lock(e, d.records.Conflict(w.Destination, w.ID), now) {
+		return true
+	}
+	n.Found, n.Searched = "", time.Time{}
 	return false
 }
 
@@ -132,7 +146,9 @@ func (d *identities) take(e *batching.Entry, x ledger.Decision, now time.Time) {
 		return
 	}
 	become(e.Write, &x)
-	d.sink.sched.Resolved(e, now)
+	if d.lock(e, now) {
+		d.sink.sched.Resolved(e, now)
+	}
 }
 
 // carryOn takes up what is undecided, and what has waited long enough.

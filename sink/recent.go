@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -8,8 +9,8 @@ import (
 	"github.com/ampersink/ampersink/internal/model"
 )
 
-// recent remembers the records that were created lately by what they can be searched by: a
-// search would not see them yet.
+// recent remembers the records that were written lately by what they can be searched by: a
+// search would not see that yet.
 type recent struct {
 	by    map[recentKey]recentRecord
 	ids   map[recentID]recentKey
@@ -18,6 +19,11 @@ type recent struct {
 	// their ids, as they went.
 	gone map[recentID]time.Time
 	left []recentID
+	// values are the match values that records were lately updated with, in two maps: of this time
+	// and of the time before.
+	seed   maphash.Seed
+	values [2]map[model.Conflict]uint64
+	since  time.Time // the first of them is kept
 }
 
 type recentID struct {
@@ -40,7 +46,10 @@ type recentRecord struct {
 const maxRecent = 64 << 10
 
 func newRecent() recent {
-	return recent{by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time)}
+	return recent{
+		by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time),
+		seed: maphash.MakeSeed(), values: [2]map[model.Conflict]uint64{{}, {}},
+	}
 }
 
 func recentOf(w *model.Write) recentKey {
@@ -71,6 +80,34 @@ func (r *recent) forget(k recentKey) {
 		delete(r.by, k)
 		delete(r.ids, recentID{k.space, one.id})
 	}
+}
+
+// updated notes that a record, as a member of a conflict set, has these match values now: those that
+// it had may be another row's, and a search may show it by them still.
+func (r *recent) updated(record model.Conflict, w *model.Write, now time.Time) {
+	if w.Identity.Match == "" {
+		return
+	}
+	if k, ok := r.ids[recentID{w.Destination, w.ID}]; ok && k.match != w.Identity.Match {
+		r.forget(k)
+		r.add(w, w.ID, now)
+	}
+	if len(r.values[0]) >= maxRecent || now.Sub(r.since) >= w.Identity.Rules.IndexLag {
+		r.values[0], r.values[1], r.since = r.values[1], r.values[0], now
+		clear(r.values[0])
+	}
+	r.values[0][record] = maphash.String(r.seed, w.Identity.Match)
+}
+
+// isAnother reports whether a record has other match values than these, as it was updated lately,
+// whatever a search says.
+func (r *recent) isAnother(record model.Conflict, n *model.Identity) bool {
+	for _, values := range r.values {
+		if v, known := values[record]; known {
+			return v != maphash.String(r.seed, n.Match)
+		}
+	}
+	return false
 }
 
 // deleted notes that a record is not there any more: a search may show it still.

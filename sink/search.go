@@ -115,11 +115,12 @@ func (x *searches) work(q *searchQueue) {
 		}
 		d := e.Write.Destination
 		d.Group = q.scope.group
+		sent := time.Now()
 		answer := find(ctx, x.sink.api, d, e.Write.Identity.Match)
 		if answer.unauthorized {
 			x.sink.keys.reread()
 		}
-		wait, more := x.answered(q, e, &answer)
+		wait, more := x.answered(q, e, &answer, sent)
 		if !more {
 			return
 		}
@@ -220,7 +221,7 @@ func filters(match string) (all []ampersand.Filter) {
 }
 
 // answered works a search in. It returns how long its worker waits, and whether it goes on.
-func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait time.Duration, more bool) {
+func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found, sent time.Time) (wait time.Duration, more bool) {
 	s := x.sink
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +236,7 @@ func (x *searches) answered(q *searchQueue, e *batching.Entry, f *found) (wait t
 		x.mended(q)
 	}
 	x.staff(q)
-	x.sink.identity.found(e, q.scope.group, f, now)
+	x.sink.identity.found(e, q.scope.group, f, sent, now)
 	s.announceChange()
 	s.pump()
 	return 0, true
@@ -284,22 +285,25 @@ func (x *searches) failed(q *searchQueue, e *batching.Entry, f *found, now time.
 	return wait, true
 }
 
-// found works what a search came to into its write.
-func (d *identities) found(e *batching.Entry, group string, f *found, now time.Time) {
+// found works what a search came to into its write. What it has not found, it has not found when it
+// was sent: its answer may have taken its time, and the process may have stood still.
+func (d *identities) found(e *batching.Entry, group string, f *found, sent, now time.Time) {
 	if !d.sink.sched.Resolving(e) {
 		return
 	}
 	n := e.Write.Identity
 	to := e.Write.Destination
 	to.Group = group
-	f.ids = slices.DeleteFunc(f.ids, func(id string) bool { return d.recent.isGone(to, n, id) })
+	f.ids = slices.DeleteFunc(f.ids, func(id string) bool {
+		return d.recent.isGone(to, n, id) || d.recent.isAnother(d.records.Conflict(to, id), n)
+	})
 	n.In = group
 	switch {
 	case f.refused:
 		d.settle(e, model.Fate{Kind: model.DeadLettered, Reason: &model.Reason{Stage: model.StageWrite, Code: f.code, Message: f.message}}, now)
 		return
 	case len(f.ids) == 0:
-		n.Searched = now
+		n.Searched = sent
 	case len(f.ids) == 1 && !f.more, n.Rules.Several == model.RuleFirst:
 		n.Found = f.ids[0]
 	default:

@@ -153,6 +153,7 @@ func (c *deciding) unknown() Decision {
 	}
 	if c.searchable() && c.learned.Gone == "" && c.searched().IsZero() && (c.w.Want != model.Create || c.n.Upsert) {
 		if id := c.Recent(c.w); id != "" {
+			c.learned.Found, c.learned.In = id, c.n.Group // it may be deleted by an earlier write
 			return c.known(id, c.n.Group)
 		}
 		return c.search()
