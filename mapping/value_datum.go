@@ -3,6 +3,8 @@ package mapping
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"math"
+	mathbits "math/bits"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -146,18 +148,37 @@ func (f *finder) bytes(v value, t *typ) (datum, bool) {
 	return d, err == nil
 }
 
+// maxBits bounds the zeros that a length in a schema can ask for: 64 KiB of text.
+const (
+	maxBits = 64 << 10
+	anyBits = math.MaxInt32 // the length of PostgreSQL's bit varying without one
+)
+
 // bits writes bits as databases do, the highest first. Debezium has the lowest
-// byte first, and says apart from it how many there are.
+// byte first, leaves out the highest bytes that are zero, and says apart from it how
+// many bits there are. Where it does not, nothing says how many zeros came first.
 func (f *finder) bits(b []byte, count int) (datum, bool) {
-	if count < 0 || count > 8*len(b) {
-		return datum{}, false
+	set := 0
+	for at, octet := range b {
+		if octet != 0 {
+			set = 8*at + mathbits.Len8(octet)
+		}
 	}
-	if count == 0 {
+	switch {
+	case count == anyBits:
+		count = set
+	case count == 0:
 		count = 8 * len(b)
+	case count < set || count > max(maxBits, 8*len(b)):
+		return datum{}, false
 	}
 	from := len(f.arena)
 	for i := count - 1; i >= 0; i-- {
-		f.arena = append(f.arena, '0'+b[i/8]>>(i%8)&1)
+		bit := byte(0)
+		if i < 8*len(b) {
+			bit = b[i/8] >> (i % 8) & 1
+		}
+		f.arena = append(f.arena, '0'+bit)
 	}
 	return datum{kind: datumText, text: f.arena[from:]}, true
 }

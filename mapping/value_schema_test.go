@@ -21,6 +21,7 @@ func TestSchemasSayWhatValuesAre(t *testing.T) {
 	const connect, dbzTime, dbzData = "org.apache.kafka.connect.data.", "io.debezium.time.", "io.debezium.data."
 	decimal := `{"type":"bytes","name":"` + connect + `Decimal","version":1,"parameters":{"scale":"4","connect.decimal.precision":"10"},"field":"a"}`
 	bits := `{"type":"bytes","name":"` + dbzData + `Bits","parameters":{"length":"10"},"field":"a"}`
+	anyLength := strings.Replace(bits, `"10"`, `"2147483647"`, 1) // bit varying
 	array := func(items string) string { return `{"type":"array","items":` + items + `,"field":"a"}` }
 	scaled := `{"type":"bytes","name":"` + connect + `Decimal","parameters":{"scale":"2"}}`
 	micro := logical("int64", dbzTime+"MicroTimestamp")
@@ -101,7 +102,12 @@ func TestSchemasSayWhatValuesAre(t *testing.T) {
 		{"xml", logical("string", dbzData+"Xml"), `"<a/>"`, sends(`"<a/>"`)},
 		{"bytes", `{"type":"bytes","field":"a"}`, `"AP8Q"`, sends(`"AP8Q"`)},
 		{"bits", bits, `"AwI="`, sends(`"1000000011"`)},
-		{"more bits than there are", bits, `"Aw=="`, "refuse bad_value a"},
+		{"bits whose highest bytes are zero", bits, `"Aw=="`, sends(`"0000000011"`)},
+		{"bits that are all zero", bits, `""`, sends(`"0000000000"`)},
+		{"more bits than the schema says", bits, `"AQQ="`, "refuse bad_value a"},
+		{"bits of any length", anyLength, `"Fg=="`, sends(`"10110"`)},
+		{"no bits of any length", anyLength, `""`, sends(`""`)},
+		{"bits that ask for megabytes", strings.Replace(bits, `"10"`, `"83886080"`, 1), `"AQ=="`, "refuse bad_value a"},
 		{"geometry", logical("struct", dbzData+"geometry.Point"), `{"x":1,"y":2,"wkb":"AQ=="}`, "refuse bad_value a"},
 		{"unknown name", logical("struct", "com.example.Thing"), `{"x":1}`, sends(`{"x":1}`)},
 		{"array of texts", array(`{"type":"string"}`), `["a", "b"]`, sends(`["a", "b"]`)},
