@@ -60,6 +60,7 @@ var placeholders = map[string]string{
 	"hstore map":     `{"__debezium_unavailable_value":"__debezium_unavailable_value"}`,
 	"text array":     `["__debezium_unavailable_value"]`,
 	"number array":   `[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]`,
+	"UUID array":     `["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]`,
 	"bytes array":    `["X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="]`,
 	"map with space": `{ "__debezium_unavailable_value" : "__debezium_unavailable_value" }`,
 }
@@ -95,8 +96,8 @@ func TestPlaceholdersOfTheUsersOwnAreNeverSent(t *testing.T) {
 	t.Parallel()
 	for setting, shapes := range map[string][]string{
 		`no "value"?`: {`"no \"value\"?"`, `"bm8gInZhbHVlIj8="`, `"{\"no \\\"value\\\"?\":\"no \\\"value\\\"?\"}"`, `{"no \"value\"?": "no \"value\"?"}`,
-			`["no \"value\"?"]`, `[ 110,111,32,34,118,97,108,117,101,34,63 ]`},
-		"hex:c3bf3f3e": {`"ÿ?>"`, `"w78/Pg=="`, `"w78_Pg=="`, `["w78/Pg=="]`, `[195,191,63,62]`},
+			`["no \"value\"?"]`, `[ 110,111,32,34,118,97,108,117,101,34,63 ]`, `["78a3631a-5ecf-329f-8b88-b94273004444"]`},
+		"hex:c3bf3f3e": {`"ÿ?>"`, `"w78/Pg=="`, `"w78_Pg=="`, `["w78/Pg=="]`, `[-61,-65,63,62]`, `[ "3c36cbef-524d-316e-95dc-0c8214a9bf6f" ]`},
 	} {
 		m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, fields("notes", "notes", "email", "email"), func(r *config.Route) { r.Placeholder = setting })})
 		event := func(notes string) string {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"crypto/md5" //nolint:gosec // what Java makes a UUID of; nothing is kept secret by it
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -22,7 +23,9 @@ type shapes struct {
 	mapped string // hstore as a map
 	texts  string // an array of text
 	blobs  string // an array of bytes
-	ints   string // an array of numbers: the bytes
+	uuids  string // an array of UUIDs: the one that Java makes of the bytes
+	ints   string // an array of numbers: the bytes, which are signed in Java
+	array  int    // the longest that an array is written as
 }
 
 // newShapes makes the shapes of a placeholder; none is Debezium's own.
@@ -38,13 +41,21 @@ func newShapes(setting string) (*shapes, error) {
 	}
 	p.mapped = "{" + p.text + ":" + p.text + "}"
 	p.hstore = quoted(p.mapped)
-	p.texts, p.blobs = "["+p.text+"]", "["+p.bytes+"]"
+	p.texts, p.blobs, p.uuids = "["+p.text+"]", "["+p.bytes+"]", "["+quoted(nameUUID(plain))+"]"
 	var numbers []string
 	for _, b := range []byte(plain) {
-		numbers = append(numbers, strconv.Itoa(int(b)))
+		numbers = append(numbers, strconv.Itoa(int(int8(b))))
 	}
 	p.ints = "[" + strings.Join(numbers, ",") + "]"
+	p.array = max(maxSpaced(p.ints), maxSpaced(p.texts), maxSpaced(p.blobs), maxSpaced(p.uuids))
 	return p, nil
+}
+
+// nameUUID is Java's UUID.nameUUIDFromBytes: version 3, without a name space.
+func nameUUID(name string) string {
+	id := md5.Sum([]byte(name))
+	id[6], id[8] = id[6]&0x0f|0x30, id[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
 // is reports whether a value is the placeholder, in any shape.
@@ -59,7 +70,8 @@ func (p *shapes) is(v value) bool {
 		}
 		return v.escaped && len(v.raw) <= maxSpaced(p.hstore) && equalButSpace(v.raw, p.hstore)
 	case kindArray:
-		return len(v.raw) <= maxSpaced(p.ints) && (equalButSpace(v.raw, p.texts) || equalButSpace(v.raw, p.ints) || equalButSpace(v.raw, p.blobs))
+		return len(v.raw) <= p.array &&
+			(equalButSpace(v.raw, p.texts) || equalButSpace(v.raw, p.ints) || equalButSpace(v.raw, p.blobs) || equalButSpace(v.raw, p.uuids))
 	case kindObject:
 		return len(v.raw) <= maxSpaced(p.mapped) && equalButSpace(v.raw, p.mapped)
 	}
