@@ -1,6 +1,9 @@
 package mapping
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	secondsPerDay = 24 * 60 * 60
@@ -54,6 +57,9 @@ func countedTime(v value, m meaning) (datum, bool) {
 		return datum{kind: datumTime, ns: n * (nsPerSecond / unit)}, true
 	case meansDurationUS, meansDurationNS:
 		return datum{kind: datumDuration, sec: n / unit, ns: n % unit * (nsPerSecond / unit)}, true
+	}
+	if m == meansTimestampNS && (n == math.MaxInt64 || n == math.MinInt64) {
+		return datum{kind: datumNotFinite}, true // the range of nanoseconds ends in 2262
 	}
 	sec, rest := n/unit, n%unit
 	if rest < 0 {
