@@ -1,7 +1,10 @@
 package mapping
 
 import (
+	"bytes"
+	"encoding/base64"
 	"hash/maphash"
+	"math/big"
 	"slices"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -117,5 +120,54 @@ func (m *Mapper) decodeOld() *model.Reason {
 	if m.old.isRaw || m.old.null {
 		return refusal(codeKeyChange, headerOldKey, "the header is %s; expected the key before the change as JSON", m.old.excerpt())
 	}
+	if alike := m.oldAsKey(); alike != nil {
+		m.old.decode(alike, nil)
+	}
 	return nil
+}
+
+// oldAsKey returns the old key as the record's key has it: the converter of headers writes
+// a decimal as the number that it is, that of keys its unscaled value in base64. It returns nil
+// where they agree.
+func (m *Mapper) oldAsKey() []byte {
+	if !m.old.isObject() || !m.key.isObject() {
+		return nil
+	}
+	alike, differs := []byte{'{'}, false
+	for i := m.old.root + 1; i < m.old.nodes[m.old.root].next; i = m.old.nodes[i].next {
+		node := &m.old.nodes[i]
+		raw := m.old.read(i).raw
+		if at := m.key.document.find(m.key.root, string(m.old.name(node))); node.kind == kindNumber && at > 0 && m.key.nodes[at].kind == kindString {
+			raw, differs = unscaledOf(raw), true
+		}
+		if len(alike) > 1 {
+			alike = append(alike, ',')
+		}
+		alike = append(append(alike, m.old.text[node.name-1:node.nameEnd+1]...), ':')
+		alike = append(alike, raw...)
+	}
+	if !differs {
+		return nil
+	}
+	return append(alike, '}')
+}
+
+// unscaledOf returns the unscaled value of a number as Connect writes it, in base64:
+// of 1.530 that of 1530.
+func unscaledOf(number []byte) []byte {
+	digits, _, _ := bytes.Cut(bytes.ToUpper(number), []byte{'E'})
+	if len(digits) > maxKey {
+		return number
+	}
+	n, ok := new(big.Int).SetString(string(bytes.ReplaceAll(digits, []byte{'.'}, nil)), 10)
+	if !ok {
+		panic("BUG: a number of JSON has no digits: " + string(number))
+	}
+	size := n.BitLen()/8 + 1 // with a bit for the sign
+	if n.Sign() < 0 {
+		size = new(big.Int).Not(n).BitLen()/8 + 1
+		n.Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
+	}
+	text := base64.StdEncoding.EncodeToString(n.FillBytes(make([]byte, size)))
+	return appendQuoted(nil, []byte(text))
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ampersink/ampersink/internal/config"
@@ -82,6 +83,26 @@ func TestAMovedRowConflictsWithBothOfItsKeys(t *testing.T) {
 	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, key("crm_id"))})
 	if moved := conflictOf(t, m, record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey)); len(moved) != 2 {
 		t.Errorf("a key of the route that did not change is %d conflicts", len(moved)-1)
+	}
+}
+
+// Debezium's headers have decimals as numbers, where keys have their unscaled value in base64.
+func TestAnOldKeyWithDecimalsIsTheKeyThatTheRowHad(t *testing.T) {
+	t.Parallel()
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium)})
+	for header, former := range map[string]string{
+		`{"id":1.53}`: `{"id":"AJk="}`, `{"id":1.530}`: `{"id":"Bfo="}`, `{"id":0.00}`: `{"id":"AA=="}`, `{"id":-1}`: `{"id":"/w=="}`, `{"id":-1.28}`: `{"id":"gA=="}`,
+		`{"id":-1.29}`: `{"id":"/38="}`, `{"id":1.27}`: `{"id":"fw=="}`, `{"id":1.28}`: `{"id":"AIA="}`, `{"id":1E-10}`: `{"id":"AQ=="}`, `{"id":1.2E+3}`: `{"id":"DA=="}`,
+		`{"id":12345678901234567890.12}`:        `{"id":"Qu0SOwvYIDoU"}`,
+		`{"id": 1.53, "n": 7, "text": "1.53" }`: `{"id":"AJk=","n":7,"text":"1.53"}`,
+	} {
+		now := strings.Replace(former, `{"id":"`, `{"id":"AAAA`, 1) // a row with the same columns in its key
+		before := conflictOf(t, m, record(former, debeziumEvent("u", "null", testRow)))
+		for _, key := range []string{now, withSchema(now)} {
+			if moved := conflictOf(t, m, record(key, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", header)); len(moved) != 3 || moved[1] != before[0] {
+				t.Errorf("%s: conflicts %v, want that of the key %s: %v", header, moved, former, before)
+			}
+		}
 	}
 }
 
