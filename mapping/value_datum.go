@@ -68,6 +68,8 @@ func (f *finder) understand(v value, t *typ) (d datum, want string) {
 		d, ok = countedTime(v, t.means)
 	case meansISODate, meansISOTime, meansISOZonedTime, meansISOTimestamp, meansISODuration:
 		d, ok = f.writtenTime(v, t.means)
+	case meansStructured:
+		d, ok = f.structured(v)
 	case meansBase64, meansBase64URL, meansHex, meansBits:
 		d, ok = f.bytes(v, t)
 	case meansSet, meansJSONText:

@@ -80,6 +80,9 @@ func isISODuration(text []byte) bool {
 	return ok && s != "" && strings.Trim(s, "0123456789.,+-YMWDTHS") == "" && strings.ContainsAny(s, "YMWDHS") && strings.ContainsAny(s, "0123456789")
 }
 
+// maxOffset bounds the distance of a zone from GMT, in seconds.
+const maxOffset = 18 * 3600
+
 // cursor reads the parts of a date and time; the first that is not there fails it.
 type cursor struct {
 	text   []byte
@@ -132,11 +135,17 @@ func (c *cursor) date() (sec int64, finite bool) {
 	if c.failed || signed || long || year == 0 {
 		return 0, false
 	}
-	t := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
-	if t.Day() != int(day) {
+	sec, ok := midnight(year, month, day)
+	if !ok {
 		c.failed = true
 	}
-	return t.Unix(), true
+	return sec, true
+}
+
+// midnight returns the second at which a day begins, and whether its month has it.
+func midnight(year, month, day int64) (sec int64, ok bool) {
+	t := time.Date(int(year), time.Month(month), int(day), 0, 0, 0, 0, time.UTC)
+	return t.Unix(), t.Day() == int(day)
 }
 
 // clock reads a time of day up to 24:00, in nanoseconds.
@@ -194,7 +203,7 @@ func (c *cursor) zone() (offset int64, has bool) {
 			offset += c.digits(2, 2)
 		}
 	}
-	if offset > 18*3600 {
+	if offset > maxOffset {
 		c.failed = true
 	}
 	return sign * offset, true

@@ -95,6 +95,8 @@ func TestTypesSayWhatValuesAreWithoutSchema(t *testing.T) {
 		{config.TypeDurationNS, `-1`, sends(`"-PT0.000000001S"`)},
 		{config.TypeISODuration, `"P0Y0M-1DT0H0M-0.000001S"`, sends(`"P0Y0M-1DT0H0M-0.000001S"`)},
 		{config.TypeISODuration, `"3 days"`, "refuse bad_value a"},
+		{config.TypeStructured, `{"year":2024,"month":2,"day":29,"specialValue":null}`, sends(`"2024-02-29"`)},
+		{config.TypeStructured, `{"year":2024}`, "refuse bad_value a"},
 		{config.TypeBytesBase64, `"AP8Q"`, sends(`"AP8Q"`)},
 		{config.TypeBytesBase64, `"AP8"`, "refuse bad_value a"},
 		{config.TypeBytesBase64URL, `"_-8"`, sends(`"/+8="`)},

@@ -27,6 +27,7 @@ const (
 	meansDurationUS
 	meansDurationNS
 	meansISODuration
+	meansStructured // the parts of one of them are the members of an object
 	meansBase64
 	meansBase64URL
 	meansHex
@@ -61,6 +62,7 @@ var expected = [...]string{
 	meansDurationUS:      "a whole number of microseconds",
 	meansDurationNS:      "a whole number of nanoseconds",
 	meansISODuration:     "text such as P1DT2H",
+	meansStructured:      `an object such as {"year": 2024, "month": 3, "day": 1} or {"hour": 10, "minute": 0, "second": 0, "nanos": 0}`,
 	meansBase64:          "text in base64",
 	meansBase64URL:       "text in the URL's form of base64",
 	meansHex:             "text of hexadecimal digits",
@@ -96,32 +98,38 @@ type typField struct {
 // What they do not name is what its JSON says.
 func logicalTypes() map[string]meaning {
 	return map[string]meaning{
-		"org.apache.kafka.connect.data.Decimal":   meansDecimal,
-		"org.apache.kafka.connect.data.Date":      meansDateDays,
-		"org.apache.kafka.connect.data.Time":      meansTimeMS,
-		"org.apache.kafka.connect.data.Timestamp": meansTimestampMS,
-		"io.debezium.time.Date":                   meansDateDays,
-		"io.debezium.time.Time":                   meansTimeMS,
-		"io.debezium.time.MicroTime":              meansTimeUS,
-		"io.debezium.time.NanoTime":               meansTimeNS,
-		"io.debezium.time.Timestamp":              meansTimestampMS,
-		"io.debezium.time.MicroTimestamp":         meansTimestampUS,
-		"io.debezium.time.NanoTimestamp":          meansTimestampNS,
-		"io.debezium.time.ZonedTimestamp":         meansISOTimestamp,
-		"io.debezium.time.ZonedTime":              meansISOZonedTime,
-		"io.debezium.time.IsoDate":                meansISODate,
-		"io.debezium.time.IsoTime":                meansISOTime,
-		"io.debezium.time.IsoTimestamp":           meansISOTimestamp,
-		"io.debezium.time.MicroDuration":          meansDurationUS,
-		"io.debezium.time.NanoDuration":           meansDurationNS,
-		"io.debezium.time.Interval":               meansISODuration,
-		"io.debezium.data.VariableScaleDecimal":   meansVariableDecimal,
-		"io.debezium.data.Bits":                   meansBits,
-		"io.debezium.data.EnumSet":                meansSet,
-		"io.debezium.data.Json":                   meansJSONText,
-		"io.debezium.data.geometry.Geometry":      meansGeometry,
-		"io.debezium.data.geometry.Geography":     meansGeometry,
-		"io.debezium.data.geometry.Point":         meansGeometry,
+		"org.apache.kafka.connect.data.Decimal":     meansDecimal,
+		"org.apache.kafka.connect.data.Date":        meansDateDays,
+		"org.apache.kafka.connect.data.Time":        meansTimeMS,
+		"org.apache.kafka.connect.data.Timestamp":   meansTimestampMS,
+		"io.debezium.time.Date":                     meansDateDays,
+		"io.debezium.time.Time":                     meansTimeMS,
+		"io.debezium.time.MicroTime":                meansTimeUS,
+		"io.debezium.time.NanoTime":                 meansTimeNS,
+		"io.debezium.time.Timestamp":                meansTimestampMS,
+		"io.debezium.time.MicroTimestamp":           meansTimestampUS,
+		"io.debezium.time.NanoTimestamp":            meansTimestampNS,
+		"io.debezium.time.ZonedTimestamp":           meansISOTimestamp,
+		"io.debezium.time.ZonedTime":                meansISOZonedTime,
+		"io.debezium.time.IsoDate":                  meansISODate,
+		"io.debezium.time.IsoTime":                  meansISOTime,
+		"io.debezium.time.IsoTimestamp":             meansISOTimestamp,
+		"io.debezium.time.MicroDuration":            meansDurationUS,
+		"io.debezium.time.NanoDuration":             meansDurationNS,
+		"io.debezium.time.Interval":                 meansISODuration,
+		"io.debezium.time.StructuredDate":           meansStructured,
+		"io.debezium.time.StructuredTime":           meansStructured,
+		"io.debezium.time.StructuredZonedTime":      meansStructured,
+		"io.debezium.time.StructuredTimestamp":      meansStructured,
+		"io.debezium.time.StructuredZonedTimestamp": meansStructured,
+		"io.debezium.time.StructuredDuration":       meansStructured,
+		"io.debezium.data.VariableScaleDecimal":     meansVariableDecimal,
+		"io.debezium.data.Bits":                     meansBits,
+		"io.debezium.data.EnumSet":                  meansSet,
+		"io.debezium.data.Json":                     meansJSONText,
+		"io.debezium.data.geometry.Geometry":        meansGeometry,
+		"io.debezium.data.geometry.Geography":       meansGeometry,
+		"io.debezium.data.geometry.Point":           meansGeometry,
 	}
 }
 
@@ -147,6 +155,7 @@ func configTypes() map[config.Type]meaning {
 		config.TypeDurationUS:      meansDurationUS,
 		config.TypeDurationNS:      meansDurationNS,
 		config.TypeISODuration:     meansISODuration,
+		config.TypeStructured:      meansStructured,
 		config.TypeBytesBase64:     meansBase64,
 		config.TypeBytesBase64URL:  meansBase64URL,
 		config.TypeBytesHex:        meansHex,

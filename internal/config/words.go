@@ -157,6 +157,7 @@ const (
 	TypeDurationUS      Type = "duration_us"
 	TypeDurationNS      Type = "duration_ns"
 	TypeISODuration     Type = "iso_duration"
+	TypeStructured      Type = "structured"
 	TypeBytesBase64     Type = "bytes_base64"
 	TypeBytesBase64URL  Type = "bytes_base64_url"
 	TypeBytesHex        Type = "bytes_hex"
@@ -203,7 +204,7 @@ func Types() []Type {
 	return []Type{
 		TypeDecimal, TypeDecimalVariable, TypeNumber, TypeBoolean, TypeDateDays, TypeTimeMS, TypeTimeUS, TypeTimeNS,
 		TypeTimestampS, TypeTimestampMS, TypeTimestampUS, TypeTimestampNS, TypeISODate, TypeISOTime, TypeISOZonedTime,
-		TypeISOTimestamp, TypeDurationUS, TypeDurationNS, TypeISODuration, TypeBytesBase64, TypeBytesBase64URL,
+		TypeISOTimestamp, TypeDurationUS, TypeDurationNS, TypeISODuration, TypeStructured, TypeBytesBase64, TypeBytesBase64URL,
 		TypeBytesHex, TypeSet, TypeJSON,
 	}
 }
