@@ -21,6 +21,7 @@ type finder struct {
 	nested       document
 	arena        []byte
 	placeholders *shapes // of the route
+	infinite     []byte  // of the field: what is sent in place of elements that are not finite
 }
 
 // find returns the value at a path below the indexed object nodes[object].

@@ -185,6 +185,10 @@ func (f *finder) bits(b []byte, count int) (datum, bool) {
 	return datum{kind: datumText, text: f.arena[from:]}, true
 }
 
+// wantFinite is what is expected in place of what is not finite within an array or an
+// object, where nothing is said to be sent instead.
+const wantFinite = "a finite value"
+
 // appendDatum writes a datum as JSON in its default form: what a CRM takes
 // without loss.
 func (f *finder) appendDatum(dst []byte, d *datum) (grown []byte, want string) {
@@ -207,7 +211,10 @@ func (f *finder) appendDatum(dst []byte, d *datum) (grown []byte, want string) {
 	case datumText:
 		return appendQuoted(dst, d.text), ""
 	case datumNotFinite:
-		return dst, "a finite value"
+		if f.infinite == nil {
+			return dst, wantFinite
+		}
+		return append(dst, f.infinite...), ""
 	}
 	dst = append(dst, '"')
 	dst = d.appendText(dst)

@@ -50,11 +50,16 @@ func (m *Mapper) emitTreated(out []byte, from int, f *field, in fieldInput, do a
 	if t.required && d.kind == datumText && len(d.text) == 0 {
 		return out, missing(f, "is an empty text")
 	}
+	m.finder.infinite = t.infinite
 	grown, want := m.finder.appendDatum(f.begin(out, from), &d)
-	if want != "" {
-		return out, badValue(f, in.value, want)
+	m.finder.infinite = nil
+	switch want {
+	case "":
+		return grown, nil
+	case wantFinite:
+		return out, notFinite(f, in.value, d)
 	}
-	return grown, nil
+	return out, badValue(f, in.value, want)
 }
 
 // fieldInput is what was found of a field's source.
