@@ -61,7 +61,7 @@ func (m *Mapper) rekey(b *bound, c *change) (fate model.Fate, ends bool) {
 		return b.skipKeyChange, true
 	}
 	c.op = opUpdate
-	if why := m.decodeOld(); why != nil {
+	if why := m.decodeOld(len(b.key) == 0); why != nil {
 		return refused(why), true
 	}
 	return fate, false
@@ -113,17 +113,43 @@ func (m *Mapper) keyChange(c change) *model.Reason {
 		" expected a key that stays, or on_key_change: move or recreate", excerpt(other, 0), m.key.excerpt())
 }
 
-// decodeOld reads the key that the row had.
-func (m *Mapper) decodeOld() *model.Reason {
+// decodeOld reads the key that the row had; whole: all of it is the source key.
+func (m *Mapper) decodeOld(whole bool) *model.Reason {
 	raw, _ := m.in.record.Header(headerOldKey)
 	m.old.decode(raw, nil)
 	if m.old.isRaw || m.old.null {
 		return refusal(codeKeyChange, headerOldKey, "the header is %s; expected the key before the change as JSON", m.old.excerpt())
 	}
-	if alike := m.oldAsKey(); alike != nil {
+	alike := m.oldAsKey()
+	if whole && !m.key.null && !m.key.isObject() {
+		alike = m.oldAsValue()
+	}
+	if alike != nil {
 		m.old.decode(alike, nil)
 	}
 	return nil
+}
+
+// oldAsValue returns the one member of the old key where the record's key is a value and no
+// object: ExtractField takes it out of the key, and leaves the header as it is. It returns nil
+// where there is no such member.
+func (m *Mapper) oldAsValue() []byte {
+	if !m.old.isObject() {
+		return nil
+	}
+	first, end := m.old.root+1, m.old.nodes[m.old.root].next
+	if first == end || m.old.nodes[first].next != end {
+		return nil
+	}
+	quoted := !m.key.isRaw && m.key.nodes[m.key.root].kind == kindString
+	switch v := m.old.read(first); {
+	case v.kind == kindNumber && quoted:
+		return unscaledOf(v.raw)
+	case v.kind == kindString && !quoted: // StringConverter's
+		return unquote(nil, v.raw)
+	default:
+		return v.raw
+	}
 }
 
 // oldAsKey returns the old key as the record's key has it: the converter of headers writes

@@ -106,6 +106,35 @@ func TestAnOldKeyWithDecimalsIsTheKeyThatTheRowHad(t *testing.T) {
 	}
 }
 
+// ExtractField makes the key of a record its one value, and leaves the header as it is.
+func TestAnOldKeyIsTheValueThatWasTakenOutOfIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ header, former, now string }{
+		{testKey, `7`, `8`},
+		{testKey, withSchema(`7`), withSchema(`8`)},
+		{`{"id":"a\u0022b"}`, `"a\"b"`, `"c"`},
+		{`{"id":"a\u0022b"}`, `a"b`, `c`},
+		{`{"id":"7"}`, `7`, `8`},
+		{`{"id":1.53}`, `"AJk="`, `"AJo="`},
+	} {
+		m := mustNew(t, []config.Route{routed(config.EnvelopeDebeziumFlat)})
+		before := conflictOf(t, m, record(c.former, movedTo, "__op", "u"))
+		if moved := conflictOf(t, m, record(c.now, movedTo, "__debezium.oldkey", c.header)); len(moved) != 3 || moved[1] != before[0] {
+			t.Errorf("%s: conflicts %v, want that of the key %s: %v", c.header, moved, c.former, before)
+		}
+	}
+	// The route's own key is in the header.
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebeziumFlat, key("id"))})
+	before := conflictOf(t, m, record(`7`, testRow, "__op", "u"))
+	if moved := conflictOf(t, m, record(`8`, movedTo, "__debezium.oldkey", testKey)); len(moved) != 3 || moved[1] != before[0] {
+		t.Errorf("conflicts %v, want that of the route's key: %v", moved, before)
+	}
+	// Several values are no one value.
+	if moved := conflictOf(t, mustNew(t, []config.Route{routed(config.EnvelopeDebeziumFlat)}), record(`8`, movedTo, "__debezium.oldkey", `{"a":1,"b":2}`)); len(moved) != 3 {
+		t.Errorf("conflicts %v", moved)
+	}
+}
+
 // Where a key changes within an update, the before image tells the old one.
 func TestAnUpdateOfTheKeyIsAMove(t *testing.T) {
 	t.Parallel()
