@@ -11,12 +11,14 @@ import (
 
 // parseAvro parses a schema and what it refers to. Where the defaults in it do not
 // fit their types, which old converters wrote and old registries took, it is parsed
-// without: they are for readers of other schemas.
+// without: they are for readers of other schemas. So are decimals that Avro does not have,
+// such as PostgreSQL's numeric(3,5): a logical type that is not valid is to be ignored, and
+// Connect's own name of it says the same.
 func parseAvro(s *model.Schema) (*avro.SchemaNode, error) {
 	parsed, err := parseAvroTexts(s, func(text string) string { return text })
 	if err != nil {
 		var again error
-		if parsed, again = parseAvroTexts(s, withoutDefaults); again != nil {
+		if parsed, again = parseAvroTexts(s, lenient); again != nil {
 			return nil, err
 		}
 	}
@@ -35,12 +37,12 @@ func parseAvroTexts(s *model.Schema, edit func(string) string) (*avro.Schema, er
 	return cache.Parse(edit(s.Text), lax)
 }
 
-func withoutDefaults(text string) string {
+func lenient(text string) string {
 	var schema any
 	if json.Unmarshal([]byte(text), &schema) != nil {
 		return text
 	}
-	dropDefaults(schema)
+	dropInvalid(schema)
 	edited, err := json.Marshal(schema)
 	if err != nil {
 		return text
@@ -48,16 +50,26 @@ func withoutDefaults(text string) string {
 	return string(edited)
 }
 
-func dropDefaults(schema any) {
+func dropInvalid(schema any) {
 	switch s := schema.(type) {
 	case []any:
 		for _, one := range s {
-			dropDefaults(one)
+			dropInvalid(one)
 		}
 	case map[string]any:
 		delete(s, "default")
+		if s["logicalType"] == "decimal" && !isAvroDecimal(s) {
+			delete(s, "logicalType")
+		}
 		for _, one := range s {
-			dropDefaults(one)
+			dropInvalid(one)
 		}
 	}
+}
+
+// isAvroDecimal reports whether Avro has such a decimal.
+func isAvroDecimal(s map[string]any) bool {
+	precision, _ := s["precision"].(float64)
+	scale, _ := s["scale"].(float64)
+	return precision > 0 && scale >= 0 && scale <= precision
 }
