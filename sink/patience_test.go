@@ -34,18 +34,17 @@ type virtual struct {
 	options sink.Options
 }
 
-// cable is the way to the brokers: once it is cut, connections break and new ones are
-// not made.
+// cable is the way to the brokers, until they are lost.
 type cable struct {
 	dialer func(ctx context.Context, network, address string) (net.Conn, error)
 	mu     sync.Mutex
 	conns  []net.Conn
-	isCut  bool
+	silent atomic.Bool // connections carry nothing
+	hangs  atomic.Bool // dials do not end
 }
 
 func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	// Not under the lock: a wait for one stops virtual time.
-	if c.closed() {
+	if c.hangs.Load() {
 		const patience = 10 * time.Second // of a dialer
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -59,22 +58,40 @@ func (c *cable) dial(ctx context.Context, network, address string) (net.Conn, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conns = append(c.conns, conn)
-	return conn, nil
+	return carried{conn, &c.silent}, nil
 }
 
-func (c *cable) closed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.isCut
-}
-
+// cut breaks the connections, and new ones are not made.
 func (c *cable) cut() {
+	c.hangs.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.isCut = true
 	for _, conn := range c.conns {
 		_ = conn.Close()
 	}
+}
+
+// carried is a connection that stays and carries nothing once it is silent, as one to a process
+// that is frozen.
+type carried struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (c carried) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil || !c.silent.Load() {
+			return n, err
+		}
+	}
+}
+
+func (c carried) Write(b []byte) (int, error) {
+	if c.silent.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
 }
 
 // pipes is a listener whose connections are pipes.
@@ -314,29 +331,73 @@ func TestAThrottledEntrySlowsItsLaneAndIsAllThatIsSentAgain(t *testing.T) {
 	}
 }
 
+// lossesOfBrokers are the ways to lose them.
+var lossesOfBrokers = map[string]func(*cable){
+	"the host is gone":         (*cable).cut,
+	"frozen":                   func(c *cable) { c.silent.Store(true) }, // the kernel accepts for it
+	"frozen, its backlog full": func(c *cable) { c.silent.Store(true); c.hangs.Store(true) },
+}
+
 // Whoever stops the program waits shutdown_timeout and a little, and kills it then: that a
 // broker is gone must not make it longer, at whatever point of losing it that happens.
 func TestStoppingWaitsForNoBrokerThatIsGone(t *testing.T) {
-	const shutdown = 30 * time.Second // the default
-	for name, write := range map[string]bool{"nothing to drain": false, "an offset to commit": true} {
+	type stop struct {
+		shutdown      time.Duration
+		ledger, write bool // write: there is an offset to commit
+		since         time.Duration
+	}
+	var stops []stop
+	for _, shutdown := range []time.Duration{5 * time.Second, 30 * time.Second} { // shorter than a dial, and the default
 		for _, since := range []time.Duration{0, time.Second, 5 * time.Second, 20 * time.Second, time.Minute} {
-			t.Run(name+"/"+since.String(), func(t *testing.T) {
+			for i := range 4 {
+				stops = append(stops, stop{shutdown, i%2 > 0, i/2 > 0, since})
+			}
+		}
+	}
+	for how, lose := range lossesOfBrokers {
+		for _, s := range stops {
+			t.Run(fmt.Sprintf("%s/%+v", how, s), func(t *testing.T) {
 				inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
 					time.Sleep(10 * time.Second) // a member by then
-					if write {
+					if s.write {
 						v.kafka.Produce(t, create(v.topic, 1))
 						waitFor(t, "the request", func() bool { return len(v.taken()) == 1 })
 					}
-					v.cable.cut()
-					time.Sleep(since)
-					began := time.Now()
-					if err := v.drain(); err != nil {
-						t.Error(err)
-					}
-					if took := time.Since(began); took > shutdown+time.Second {
-						t.Errorf("took %s, want %s at most", took, shutdown)
+					lose(&v.cable)
+					time.Sleep(s.since)
+					v.stopsWithin(t, s.shutdown)
+				}, func(_ *virtual, o *sink.Options) {
+					o.Config.ShutdownTimeout = s.shutdown
+					if s.ledger {
+						late(o.Config)
 					}
 				})
+			})
+		}
+	}
+}
+
+// stopsWithin stops the sink, which must not take longer.
+func (v *virtual) stopsWithin(t *testing.T, most time.Duration) {
+	t.Helper()
+	began := time.Now()
+	if err := v.drain(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > most {
+		t.Errorf("took %s, want %s at most", took, most)
+	}
+}
+
+// A program that is stopped before it has begun waits for no broker either.
+func TestStoppingDuringTheStartWaitsForNoBroker(t *testing.T) {
+	for how, lose := range lossesOfBrokers {
+		for _, since := range []time.Duration{0, time.Second, 8 * time.Second, 25 * time.Second} {
+			t.Run(how+"/"+since.String(), func(t *testing.T) {
+				inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
+					time.Sleep(since)
+					v.stopsWithin(t, 5*time.Second)
+				}, func(v *virtual, _ *sink.Options) { lose(&v.cable) })
 			})
 		}
 	}

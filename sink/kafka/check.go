@@ -21,7 +21,7 @@ type Finding struct {
 // topics and the ledger's are there. deadLetter names the dead-letter topic of a source topic.
 func Check(ctx context.Context, o Options, deadLetter func(string) string, create bool) []Finding {
 	c := &Client{options: o}
-	base, err := c.baseOptions()
+	base, err := c.baseOptions(ctx)
 	if err != nil {
 		return []Finding{{What: "kafka settings", Err: err}}
 	}

@@ -97,18 +97,17 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		options: o, fetch: newFetchBudget(o.FetchAhead), limits: make(map[string]int32),
 		held: make(map[model.TopicPartition]bool), ready: make(chan struct{}),
 	}
-	base, err := c.baseOptions()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.prepare(ctx, base); err != nil {
+	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
 	c.lease = newLease(leaseOptions{
 		group: o.Config.Group, instance: o.Config.InstanceID, session: o.Config.SessionTimeout, replaced: c.found,
 	})
 	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
-	c.kgo, err = kgo.NewClient(append(append(base, kgo.WithContext(connected)), c.groupOptions()...)...)
+	base, err := c.baseOptions(connected)
+	if err == nil {
+		c.kgo, err = kgo.NewClient(append(base, c.groupOptions()...)...)
+	}
 	if err != nil {
 		disconnect()
 		return nil, fmt.Errorf("kafka: %w", err)

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"hash/fnv"
 	"regexp"
 	"strings"
@@ -11,8 +12,10 @@ import (
 	"github.com/ampersink/ampersink/internal/config"
 )
 
-// baseOptions are those that every connection to the cluster needs.
-func (c *Client) baseOptions() ([]kgo.Opt, error) {
+// baseOptions are those that every connection to the cluster needs. All of them end with the
+// context, and so does what is under way: the library waits for its dials and requests when it
+// is closed, which is for seconds each where a broker is frozen.
+func (c *Client) baseOptions(connected context.Context) ([]kgo.Opt, error) {
 	dial, err := dialer(c.options.Config, c.options.Dial)
 	if err != nil {
 		return nil, err
@@ -21,6 +24,7 @@ func (c *Client) baseOptions() ([]kgo.Opt, error) {
 		kgo.SeedBrokers(c.options.Config.Brokers...),
 		kgo.ClientID(c.options.Config.ClientID),
 		kgo.SoftwareNameAndVersion("ampersink", "1"),
+		kgo.WithContext(connected),
 		kgo.Dialer(dial),
 		kgo.WithLogger(logger{c.options.Log}),
 		kgo.MetadataMaxAge(30 * time.Second), // new partitions and topics of a pattern are seen within this

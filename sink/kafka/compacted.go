@@ -64,6 +64,7 @@ func (e *LostMemory) Error() string {
 type Compacted struct {
 	options    CompactedOptions
 	kgo        *kgo.Client
+	disconnect context.CancelFunc
 	partitions int
 	appendings sync.Pool // of *appending
 	hurried    atomic.Bool
@@ -94,23 +95,13 @@ func compactedSettings() map[string]*string {
 // OpenCompacted connects and makes sure that the topic is there and compacted.
 func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) {
 	c := &Client{options: Options{Config: o.Config, Dial: o.Dial, Log: o.Log}}
-	base, err := c.baseOptions()
+	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	base, err := c.baseOptions(connected)
 	if err != nil {
+		disconnect()
 		return nil, err
 	}
-	if o.Once {
-		base = append(base, impatient()...)
-	} else {
-		base = append(base,
-			kgo.ConsumeTopics(o.Topic),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-			kgo.FetchMaxBytes(compactedFetch), kgo.FetchMaxPartitionBytes(compactedFetch/2),
-			kgo.FetchMaxWait(500*time.Millisecond),
-			kgo.MaxConcurrentFetches(maxFetches),
-			kgo.MaxDecompressBatchBytes(maxBatchBytes),
-		)
-	}
-	client, err := kgo.NewClient(append(base,
+	client, err := kgo.NewClient(append(append(base, o.reading()...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// What is appended together leaves together: the calls come by the batch. They are bounded
@@ -119,9 +110,10 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 		kgo.UnknownTopicRetries(3),
 	)...)
 	if err != nil {
+		disconnect()
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	l := &Compacted{options: o, kgo: client, hurry: make(chan struct{}, 1)}
+	l := &Compacted{options: o, kgo: client, disconnect: disconnect, hurry: make(chan struct{}, 1)}
 	timeout := reachTimeout
 	if o.Once {
 		timeout = answerTimeout
@@ -132,10 +124,25 @@ func OpenCompacted(ctx context.Context, o CompactedOptions) (*Compacted, error) 
 		err = l.ensure(ctx, kadm.NewClient(client))
 	}
 	if err != nil {
-		client.Close()
+		l.Close()
 		return nil, err
 	}
 	return l, nil
+}
+
+// reading are the options of how it is read.
+func (o CompactedOptions) reading() []kgo.Opt {
+	if o.Once {
+		return impatient()
+	}
+	return []kgo.Opt{
+		kgo.ConsumeTopics(o.Topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(compactedFetch), kgo.FetchMaxPartitionBytes(compactedFetch / 2),
+		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.MaxConcurrentFetches(maxFetches),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
+	}
 }
 
 // ensure looks the topic up, makes it when it may, and refuses one that would lose what it holds.
@@ -240,5 +247,8 @@ func (l *Compacted) Partitions() int { return l.partitions }
 // Flush waits until what was appended is acknowledged, or the context ends.
 func (l *Compacted) Flush(ctx context.Context) { _ = l.kgo.Flush(ctx) }
 
-// Close ends it. What was appended and is not acknowledged is given up.
-func (l *Compacted) Close() { l.kgo.Close() }
+// Close ends it, and waits for no broker. What was appended and is not acknowledged is given up.
+func (l *Compacted) Close() {
+	l.disconnect()
+	l.kgo.Close()
+}

@@ -72,7 +72,7 @@ const (
 // nothing. A topic that is named and not there is a *MissingTopics.
 func Look(ctx context.Context, o Options, s Sample) (*Looked, error) {
 	c := &Client{options: o}
-	base, err := c.baseOptions()
+	base, err := c.baseOptions(ctx)
 	if err != nil {
 		return nil, err
 	}

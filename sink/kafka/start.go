@@ -23,7 +23,11 @@ const reachTimeout = 30 * time.Second
 
 // prepare checks the cluster before the group is joined: a wrong address, a
 // missing right or a missing topic is found now, and said.
-func (c *Client) prepare(ctx context.Context, base []kgo.Opt) error {
+func (c *Client) prepare(ctx context.Context) error {
+	base, err := c.baseOptions(ctx)
+	if err != nil {
+		return err
+	}
 	client, err := kgo.NewClient(append(base, kgo.RetryTimeout(reachTimeout))...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
@@ -60,7 +64,7 @@ const reachPause = time.Second
 func Reach(ctx context.Context, o Options) error {
 	c := &Client{options: o}
 	c.options.Log = zerolog.Nop() // the client would tell of each try
-	base, err := c.baseOptions()
+	base, err := c.baseOptions(ctx)
 	if err != nil {
 		return err
 	}
