@@ -2,6 +2,10 @@ package sink
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -237,6 +241,25 @@ func (l *letters) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.pending)
+}
+
+// unwritten tells, after a drain, how many letters are still to be written, and where to; nil: none.
+func (l *letters) unwritten() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := make(map[string]int)
+	for _, x := range l.pending {
+		counts[x.topic]++
+	}
+	if len(counts) == 0 {
+		return nil
+	}
+	var each []string
+	for _, topic := range slices.Sorted(maps.Keys(counts)) {
+		each = append(each, fmt.Sprintf("%d to topic %s", counts[topic], topic))
+	}
+	return fmt.Errorf("dead letters were not acknowledged before shutdown_timeout had passed: %s. Nothing is lost: "+
+		"their offsets were not committed, and their records are read again at the next start", strings.Join(each, ", "))
 }
 
 func (l *letters) has(p model.TopicPartition, id writeID) bool {

@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ampersink/ampersink/internal/config"
 	"github.com/ampersink/ampersink/internal/kafkatest"
@@ -433,5 +436,31 @@ func TestStoppingDuringARevocationTakesNoLonger(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Hour) // the API's handler is still there
+	})
+}
+
+// A drain that was not clean is a fault that says what is left, and loses nothing.
+func TestStoppingWithUnwrittenDeadLettersIsAFaultThatNamesThem(t *testing.T) {
+	inVirtualTime(t, nil, func(t *testing.T, v *virtual) {
+		dead := v.topic + ".dead"
+		v.kafka.CreateTopic(t, dead, 1, nil)
+		relent := v.kafka.RefuseTopic(dead, kerr.TopicAuthorizationFailed, kmsg.Produce)
+		v.kafka.Produce(t, create(v.topic, 1), broken(v.topic), create(v.topic, 2), broken(v.topic))
+		time.Sleep(time.Minute)
+		if err := v.drain(); err == nil || !strings.Contains(err.Error(), "2 to topic "+dead) {
+			t.Errorf("ends with %v", err)
+		}
+		if sum := committed(t, v.kafka.Endpoint, "g", v.topic); sum != 1 {
+			t.Errorf("committed %d, want 1: up to the first record whose dead letter is not written", sum)
+		}
+		relent()
+		v.running = start(t, v.options)
+		time.Sleep(time.Minute)
+		if err := v.drain(); err != nil {
+			t.Error(err)
+		}
+		if sum := committed(t, v.kafka.Endpoint, "g", v.topic); sum != 4 || v.Status().Totals.DeadLettered["bad_json"] != 2 {
+			t.Errorf("started again: committed %d, %+v", sum, v.Status().Totals)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -12,7 +13,8 @@ import (
 )
 
 // Run works until the context ends, then drains within the shutdown timeout. It
-// returns nil after a clean drain, and otherwise the fault that ended it.
+// returns nil after a clean drain, and otherwise the fault that ended it, or what the drain
+// could not write.
 func (s *Sink) Run(ctx context.Context) error {
 	// Two contexts: intake ends with the first; work goes on under the second until
 	// the drain is over.
@@ -53,13 +55,13 @@ func (s *Sink) Run(ctx context.Context) error {
 	intakes.Wait()
 	s.log.Info().AnErr("cause", context.Cause(intake)).Msg("stopping: draining what was taken in")
 
-	s.drain(end)
+	unwritten := s.drain(end)
 	closeLedger(end.kafka)
 	stopWork()
 	background.Wait()
 	client.Close()
 	s.lookups.close()
-	if err := s.fault.get(); err != nil {
+	if err := cmp.Or(s.fault.get(), unwritten); err != nil {
 		return err
 	}
 	if cause := context.Cause(intake); errors.Is(cause, errEnd) || ctx.Err() != nil {
@@ -184,8 +186,8 @@ func (s *Sink) kafkaOptions() kafka.Options {
 
 // drain gives the writes that were taken in their fates within the time that is left. Part of
 // it is kept for what must follow the requests: the dead letters of creates in doubt, and the
-// last commit.
-func (s *Sink) drain(end ending) {
+// last commit. It returns which dead letters could not be written.
+func (s *Sink) drain(end ending) (unwritten error) {
 	s.mu.Lock()
 	s.stopping = true
 	s.sched.Drain(time.Now())
@@ -196,10 +198,15 @@ func (s *Sink) drain(end ending) {
 	}
 	s.closeRequests()
 	s.requests.Wait()
-	if !s.await(end.kafka, func() bool { return s.letters.empty() && len(s.identity.writing) == 0 }) {
-		s.log.Error().Msg("dead letters could not be written before the shutdown timeout: their records are read again at the next start")
+	if !s.await(end.kafka, s.letters.empty) {
+		unwritten = s.letters.unwritten()
+	}
+	if !s.await(end.kafka, func() bool { return len(s.identity.writing) == 0 }) {
+		s.log.Warn().Str("topic", ledgerTopic(s.config)).
+			Msg("the ledger topic did not acknowledge everything before the shutdown timeout: the records that it is about are read again at the next start")
 	}
 	s.commits.final(end.kafka)
+	return unwritten
 }
 
 // closeRequests lets no request go any more and cancels those that are under way.

@@ -2,7 +2,8 @@
 // CRMs through the Ampersand write API.
 //
 // Exit codes: 0 done (also after SIGTERM and a clean drain), 1 a fault while
-// running, 2 a configuration that cannot run (nothing was started).
+// running (or dead letters that the drain could not write), 2 a configuration
+// that cannot run (nothing was started).
 package main
 
 import (

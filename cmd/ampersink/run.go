@@ -22,8 +22,8 @@ func (a *app) run() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run --config FILE",
 		Short: "Read the topics and write to the CRM until stopped",
-		Long: "run works until it gets SIGTERM, then drains within shutdown_timeout and exits 0. A second\n" +
-			"signal leaves at once.",
+		Long: "run works until it gets SIGTERM, then drains within shutdown_timeout and exits 0, or 1\n" +
+			"when dead letters could not be written by then. A second signal leaves at once.",
 		Example: "  ampersink run --config config.yaml\n  ampersink run --config backfill.yaml --until-end",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load(path)
