@@ -27,12 +27,12 @@ func TestValidateConnectSaysOfEachWhetherItCanBeUsed(t *testing.T) {
 	}
 }
 
-func TestValidateConnectSaysWhatFailsAndExitsWithTwo(t *testing.T) {
+func TestValidateConnectSaysWhatFailsAndExitsWithOne(t *testing.T) {
 	t.Parallel()
 	dead := kafkatest.DeadAddress(t)
 	config := running(t, dead, nowhere, "")
 	code, stdout, stderr := call("validate", "--connect", "--config", config)
-	if code != exitConfig || !strings.Contains(stderr, "2 of the checks failed") {
+	if code != exitFault || !strings.Contains(stderr, "2 of the checks failed") {
 		t.Errorf("exits with %d and says %q", code, stderr)
 	}
 	var failed []string
@@ -43,5 +43,16 @@ func TestValidateConnectSaysWhatFailsAndExitsWithTwo(t *testing.T) {
 	}
 	if len(failed) != 2 || !strings.Contains(failed[0], dead) || !strings.Contains(failed[1], nowhere+" does not answer") {
 		t.Errorf("prints\n%s", stdout)
+	}
+}
+
+// run ends with 1 for it, too: the configuration can run once the topic is there.
+func TestValidateConnectExitsWithOneForAMissingTopic(t *testing.T) {
+	t.Parallel()
+	_, api := newCRM(t)
+	k := kafkatest.NewFake(t)
+	code, stdout, _ := call("validate", "--connect", "--config", running(t, k.Brokers()[0], api, ""))
+	if code != exitFault || !strings.Contains(stdout, "  FAILED  topic shop.customers") {
+		t.Errorf("exits with %d, prints\n%s", code, stdout)
 	}
 }
