@@ -4,17 +4,9 @@ package sim_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -24,78 +16,31 @@ import (
 	"github.com/ampersink/ampersink/internal/audit"
 )
 
-var (
-	seeds    = flag.Int("sim.seeds", 50, "how many runs")
-	first    = flag.Uint64("sim.first", 1, "the first seed; the others follow it")
-	folder   = flag.String("sim.trace", "", "where the traces of failed runs go; a temporary folder unless set")
-	live     = flag.Bool("sim.live", false, "print the trace as it grows: for a run that never comes to its end")
-	ambushes = flag.Int("sim.ambushes", 7, "how many of a hundred things that happen catch a member between two steps of its work")
-	until    = flag.String("sim.until", "", "start no more runs after a fault that says this")
-	workers  = flag.Int("sim.workers", runtime.GOMAXPROCS(0), "how many runs at a time")
-)
-
 // TestSimulation runs the seeds and sums what came out.
 func TestSimulation(t *testing.T) {
 	var (
-		mu      sync.Mutex
-		sum     audit.Report
-		all     counts
-		faults  = make(map[fault]int)
-		failed  []string
-		void    int
-		turn    atomic.Uint64
-		told    atomic.Bool
-		running sync.WaitGroup
+		mu     sync.Mutex
+		sum    audit.Report
+		faults = make(map[fault]int)
 	)
-	began := time.Now()
-	for range *workers {
-		running.Go(func() {
-			for n := turn.Add(1) - 1; n < uint64(*seeds) && !told.Load(); n = turn.Add(1) - 1 {
-				seed := *first + n
-				var w *world
-				var report *audit.Report
-				ok := t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
-						w = newWorld(t, seed)
-						report = w.run()
-						if w.void {
-							report = nil
-							t.Logf("seed %d is void: the in-process broker has not answered a join for hours", seed)
-							return
-						}
-						told.CompareAndSwap(false, *until != "" && strings.Contains(strings.Join(report.Faults, "\n"), *until))
-						if !report.OK() {
-							t.Errorf("seed %d: %s\nthe trace is in %s", seed, report, w.write(t))
-						}
-					})
-				})
-				mu.Lock()
-				if !ok {
-					failed = append(failed, fmt.Sprint(seed))
-				}
-				if w != nil && w.void {
-					void++
-				}
-				if report != nil {
-					sum.Add(report)
-					all.add(w.counts)
-					for f, n := range w.api.faults {
-						faults[f] += n
-					}
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	running.Wait()
-	t.Logf("%d runs in %s from seed %d, %d of them void: %d crashes, %d freezes, %d joins, %d leaves, %d topics grown, %d broker faults; API faults %v\n%s",
-		*seeds, time.Since(began).Round(time.Second), *first, void, all.crashes, all.freezes, all.joins, all.leaves, all.grown, all.brokerFaults, faults, &sum)
-	if void > 1+*seeds/50 {
-		t.Errorf("%d of %d runs are void", void, *seeds)
-	}
-	if len(failed) > 0 {
-		t.Errorf("%d of %d runs failed: %s", len(failed), *seeds, strings.Join(failed, " "))
-	}
+	happened := eachSeed(t, func(t *testing.T, seed uint64) (*world, []string) {
+		w := newWorld(t, seed)
+		report := w.run()
+		mu.Lock()
+		defer mu.Unlock()
+		if w.void {
+			return w, nil
+		}
+		sum.Add(report)
+		for f, n := range w.api.faults {
+			faults[f] += n
+		}
+		if !report.OK() {
+			t.Errorf("seed %d: %s", seed, report)
+		}
+		return w, report.Faults
+	})
+	t.Logf("%s; API faults %v\n%s", happened, faults, &sum)
 }
 
 // run lets everything happen, then lets it end, and judges it.
@@ -107,20 +52,27 @@ func (w *world) run() *audit.Report {
 		w.act()
 		time.Sleep(time.Duration(w.random.IntN(8000)) * time.Millisecond)
 	}
+	w.rest()
+	return w.judge()
+}
+
+// rest lets everything come to its end.
+func (w *world) rest() {
 	w.calm()
 	w.settle()
 	w.held.Wait()
 	time.Sleep(2 * session) // whoever is up reads what was written late, and judges it
 	w.supervise()
 	w.settle()
-	return w.judge()
 }
 
 // settle waits until the group is at the end of its topics.
 func (w *world) settle() {
-	deadline, nudge := time.Now().Add(settling), time.Now().Add(settling/4)
+	deadline, nudge := time.Now().Add(w.limit), time.Now().Add(w.limit/4)
+	pause := 5 * time.Second
 	for len(w.behind()) > 0 && time.Now().Before(deadline) {
-		time.Sleep(5 * time.Second)
+		time.Sleep(pause)
+		pause += pause / 50 // hours are passed in fewer looks
 		w.supervise()
 		if time.Now().After(nudge) {
 			// The in-process broker never expires a member that died while its join was
@@ -142,30 +94,46 @@ func (w *world) settle() {
 // act does one thing to the world.
 func (w *world) act() {
 	w.supervise()
-	m := func() *member { return w.members[w.random.IntN(len(w.members))] }
 	if len(w.stream.Events()) > 0 && w.random.IntN(100) < *ambushes {
-		w.ambush(m())
+		w.ambush(w.anyone())
 		return
 	}
 	switch p := w.random.IntN(100); {
 	case p < 30 || len(w.stream.Events()) == 0:
 		w.produce(1 + w.random.IntN(120))
+	case p < 75:
+		w.upset(p)
+	case p < 79:
+		w.grow()
+	case p < 83:
+		w.lull()
+	default:
+		w.worsen()
+	}
+}
+
+// anyone is one of the members that are up.
+func (w *world) anyone() *member { return w.members[w.random.IntN(len(w.members))] }
+
+// upset does something to a member or to the brokers; p, from 30 to 74, says what.
+func (w *world) upset(p int) {
+	switch {
 	case p < 42:
 		w.counts.crashes++
-		w.crash(m())
+		w.crash(w.anyone())
 		if len(w.members) == 0 || w.random.IntN(3) > 0 {
 			w.join()
 		}
 	case p < 48:
 		w.counts.freezes++
-		w.freeze(m(), time.Duration(w.random.IntN(40))*time.Second)
+		w.freeze(w.anyone(), time.Duration(w.random.IntN(40))*time.Second)
 	case p < 53:
 		// In the middle of its work, for longer than its session: what it had begun to
 		// send is another member's when it wakes.
 		w.produce(60 + w.random.IntN(120))
 		time.Sleep(time.Duration(w.random.IntN(500)) * time.Millisecond)
 		w.counts.freezes++
-		w.freeze(m(), session+time.Duration(5+w.random.IntN(40))*time.Second)
+		w.freeze(w.anyone(), session+time.Duration(5+w.random.IntN(40))*time.Second)
 	case p < 58:
 		if len(w.members) < 5 {
 			w.counts.joins++
@@ -174,19 +142,13 @@ func (w *world) act() {
 	case p < 64:
 		if len(w.members) > 1 {
 			w.counts.leaves++
-			w.leave(m())
+			w.leave(w.anyone())
 		}
 	case p < 71:
 		w.brokerFault()
-	case p < 75:
+	default:
 		w.trace.add("leaders move")
 		w.kafka.Cluster.ShufflePartitionLeaders()
-	case p < 79:
-		w.grow()
-	case p < 83:
-		w.lull()
-	default:
-		w.worsen()
 	}
 }
 
@@ -276,27 +238,33 @@ func (w *world) calm() {
 	for _, f := range w.brokers {
 		f.Remove()
 	}
-	w.api.setWeather(weather{})
+	w.fair()
 	if len(w.members) == 0 {
 		w.join()
 	}
 }
 
-// judge stops everybody and judges what is left.
-func (w *world) judge() *audit.Report {
-	run := &audit.Run{Events: w.stream.Events(), Behind: w.behind()}
+// stop stops everybody, and says what was not done by then.
+func (w *world) stop() (behind []string) {
+	behind = w.behind()
 	for _, m := range w.members {
 		m.stop()
 	}
 	w.ended.Wait()
 	for _, m := range w.members {
 		if err := <-m.done; err != nil {
-			run.Behind = append(run.Behind, fmt.Sprintf("%s ended with %v", m.name, err))
+			behind = append(behind, fmt.Sprintf("%s ended with %v", m.name, err))
 		}
 	}
 	for process, at := range w.trace.cut { // which had no time to write an answer down
 		w.disturb(process, at, at.Add(time.Second))
 	}
+	return behind
+}
+
+// judge stops everybody and judges what is left.
+func (w *world) judge() *audit.Report {
+	run := &audit.Run{Events: w.stream.Events(), Behind: w.stop()}
 	time.Sleep(time.Minute) // what was given up and is applied late
 	for _, topic := range w.topics {
 		if w.kafka.Cluster.TopicInfo(topic+".dead") != nil {
@@ -320,20 +288,4 @@ func (w *world) judge() *audit.Report {
 		run.Records = w.api.crm.left()
 	}
 	return audit.Check(run)
-}
-
-// write writes the trace and returns where.
-func (w *world) write(t *testing.T) string {
-	dir := *folder
-	if dir == "" {
-		dir = filepath.Join(os.TempDir(), "ampersink-sim") //nolint:usetesting // outlives the test
-	}
-	path := filepath.Join(dir, fmt.Sprintf("seed-%d.txt", w.seed))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(w.trace.String()+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -46,6 +46,12 @@ type world struct {
 	api    *api
 	stream *audit.Stream
 	topics []string
+	// What a world is about: other tests have their own.
+	upstream upstream                      // what takes the writes
+	produce  func(n int)                   // appends n events or a few more to the topics
+	config   func(slot int) *config.Config // of a member
+	fair     func()                        // ends the bad weather of the API
+	limit    time.Duration                 // virtual: by then everything is done, or the run is void or at fault
 	// partitions is how many each topic has by now.
 	partitions []int32
 
@@ -67,18 +73,6 @@ type world struct {
 	void bool
 }
 
-// counts is what happened in a run.
-type counts struct{ crashes, freezes, joins, leaves, grown, brokerFaults int }
-
-func (c *counts) add(o counts) {
-	c.crashes += o.crashes
-	c.freezes += o.freezes
-	c.joins += o.joins
-	c.leaves += o.leaves
-	c.grown += o.grown
-	c.brokerFaults += o.brokerFaults
-}
-
 // member is one process.
 type member struct {
 	name string
@@ -92,9 +86,18 @@ type member struct {
 	ended atomic.Bool
 }
 
+// bareWorld is a world that is about nothing yet.
+func bareWorld(t *testing.T, seed uint64) *world {
+	return &world{
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), trace: newTrace(), limit: settling,
+		kafka: kafkatest.NewVirtual(t, kfake.NumBrokers(nodes)),
+	}
+}
+
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 1)), trace: newTrace()}
-	w.kafka = kafkatest.NewVirtual(t, kfake.NumBrokers(nodes))
+	w := bareWorld(t, seed)
+	w.produce, w.config = w.customers, w.customersConfig
+	w.fair = func() { w.api.setWeather(weather{}) }
 	strict, err := sandbox.New(sandbox.Options{CRM: sandbox.HubSpot, LogSize: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +107,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		trace:  w.trace, random: rand.New(rand.NewPCG(seed, 2)),
 		faults: make(map[fault]int), latency: time.Duration(5+w.random.IntN(400)) * time.Millisecond,
 	}
+	w.upstream = w.api
 	w.eager, w.static = w.random.IntN(4) == 0, w.random.IntN(3) == 0
 	w.late, w.match = seed%3 != 0, seed%3 == 2
 	o := audit.StreamOptions{Seed: seed, Late: w.late, Twins: w.match}
@@ -123,8 +127,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// produce appends n events to the topics.
-func (w *world) produce(n int) {
+// customers appends n events to the topics.
+func (w *world) customers(n int) {
 	w.api.mu.Lock() // which reads the stream's deletes
 	records := w.stream.Make(n)
 	events := w.stream.Events()
@@ -136,7 +140,8 @@ func (w *world) produce(n int) {
 	w.kafka.ProduceTo(w.t, records...)
 }
 
-func (w *world) config(slot int) *config.Config {
+// membership is how a member takes part in the group.
+func (w *world) membership(slot int) string {
 	more := ""
 	if w.static {
 		more += fmt.Sprintf(", instance_id: member-%d", slot)
@@ -144,6 +149,10 @@ func (w *world) config(slot int) *config.Config {
 	if w.eager {
 		more += ", balancer: range"
 	}
+	return more
+}
+
+func (w *world) customersConfig(slot int) *config.Config {
 	name, identity := "id", "id: {field: crm_id}\n    before: full"
 	if w.late {
 		name, identity = "name", "id: ledger\n    on_create: upsert\n    on_update: upsert\n    on_gone: recreate\n    on_group_change: move"
@@ -166,7 +175,7 @@ retry: {initial: 100ms, max: 5s, patience: 30s}
 limits: {search_rate: 50}
 shutdown_timeout: 20s
 admin: {listen: ""}
-`, strings.Join(w.kafka.Brokers(), `","`), group, session, more, timeouts[w.seed/3%3], strings.Join(w.topics, `","`), identity, name,
+`, strings.Join(w.kafka.Brokers(), `","`), group, session, w.membership(slot), timeouts[w.seed/3%3], strings.Join(w.topics, `","`), identity, name,
 		1+int(w.seed%40), 1+int(w.seed%3), w.seed%5 == 0)
 	c, err := config.Parse("sim.yaml", []byte(text), func(string) (string, bool) { return "", false }, nil)
 	if err != nil {
@@ -191,7 +200,7 @@ func (w *world) join() {
 		w.kafka.Cluster.Compact()
 	}
 	m := &member{name: fmt.Sprintf("p%d", w.started), slot: slot, done: make(chan error, 1)}
-	m.link = &link{process: m.name, api: w.api, dialer: w.kafka.Dial, isLedger: w.isLedger}
+	m.link = &link{process: m.name, api: w.upstream, dialer: w.kafka.Dial, isLedger: w.isLedger}
 	w.trace.add("%s starts as member %d", m.name, slot)
 	s, err := sink.New(sink.Options{
 		Config: w.config(slot), Dial: m.link.dial, Transport: m.link, Rand: rand.NewPCG(w.seed, uint64(w.started)),
