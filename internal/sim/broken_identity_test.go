@@ -50,7 +50,7 @@ func brokenIdentity() []mutant {
 		},
 		{
 			"a match that is not locked", "mapping/late.go",
-			"	d.conflictOn(model.Conflict(maphash.Bytes(m.compiled.seed, s)))\n	d.match", "	d.match", "backwards: ",
+			"	d.conflictOn(m.matchConflict(d, b, out[from:]))\n", "	_ = from\n", "backwards: ",
 		},
 		{
 			"what the index does not show yet forgotten", "sink/recent.go",

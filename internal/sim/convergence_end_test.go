@@ -5,6 +5,7 @@ package sim_test
 import (
 	"encoding/json"
 	"slices"
+	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -100,7 +101,7 @@ func (p *play) parked(m *mapping.Mapper, names map[string]string) (rows []string
 			continue
 		}
 		for _, r := range p.kafka.ReadAll(p.t, topic+".dead") {
-			l := p.letter(r)
+			l := letterOf(p.t, r)
 			switch {
 			case l.Reason.Code == "no_key" && l.Record.Key == nil:
 			case (l.Reason.Code == "in_doubt" || l.Reason.Code == "id_unknown") && !p.match:
@@ -138,14 +139,15 @@ func (p *play) names(m *mapping.Mapper) map[string]string {
 	return names
 }
 
-func (p *play) letter(r *kgo.Record) *deadletter.Letter {
+// letterOf reads a dead letter.
+func letterOf(t *testing.T, r *kgo.Record) *deadletter.Letter {
 	record := &model.Record{TopicPartition: model.TopicPartition{Topic: r.Topic, Partition: r.Partition}, Offset: r.Offset, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
 		record.Headers = append(record.Headers, model.Header{Key: h.Key, Value: h.Value})
 	}
 	l, err := deadletter.Decode(record)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return l
 }

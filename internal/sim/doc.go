@@ -21,4 +21,9 @@
 //
 // TestCapturesConverge replays in the same way what a real Debezium wrote of two real databases, with the
 // sandbox as the CRM, and compares what the CRM holds at the end with the database's rows (package captures).
+//
+// TestRelationsConverge plays tables whose rows name rows of other tables, and a topic that feeds two routes, in
+// the simulation's world with the sandbox as the CRM, and has a judge of its own:
+//
+//	go test -tags synctests ./internal/sim -run 'TestRelationsConverge$' -sim.seeds 500
 package sim
