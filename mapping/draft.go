@@ -23,6 +23,7 @@ type draft struct {
 	given, match         model.Span
 	insert               model.Span    // what a create writes, where that is more
 	refused              *model.Reason // why it cannot be created
+	ends                 *model.Fate   // it only carries what is known of the row to its new key
 	firstParent, parents int           // of Mapper.parents
 	links                bool          // it is worth sending for its parents alone
 }

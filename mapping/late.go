@@ -216,7 +216,7 @@ func (m *Mapper) addFields(d *draft, b *bound, c change, do action) *model.Reaso
 func (d *draft) identity(w *model.Write, n *model.Identity, text model.Text, parents []parentDraft) {
 	w.Identity, w.Type, w.Associations = n, model.Undecided, ""
 	*n = model.Identity{
-		Rules: d.route.late.rules, Space: d.space, Key: text.At(d.key), Former: text.At(d.former), Given: text.At(d.given), Group: d.group,
+		Rules: d.route.late.rules, Space: d.space, Key: text.At(d.key), Former: text.At(d.former), Ends: d.ends, Given: text.At(d.given), Group: d.group,
 		Match: text.At(d.match), Upsert: d.upsert, Deleted: d.deleted, Update: text.At(d.fields), Insert: text.At(d.insert), Refused: d.refused,
 		Associations: text.At(d.assoc),
 	}

@@ -255,7 +255,8 @@ func (m *Mapper) take(b *bound, p *plan, items []model.Item) []model.Item {
 		item.Operation = named[c.op]
 		// A draft is made where it stays: it is too large to be handed around.
 		m.pending = append(m.pending, draft{item: len(items), name: item.Name})
-		if item.Fate = m.draft(&m.pending[len(m.pending)-1], b, c); item.Fate.Kind != model.Open {
+		d := &m.pending[len(m.pending)-1]
+		if item.Fate = m.draft(d, b, c); item.Fate.Kind != model.Open && !m.carries(d, b, c, item.Fate) {
 			m.pending = m.pending[:len(m.pending)-1]
 		}
 		m.in.value.leave(m.entered)

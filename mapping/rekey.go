@@ -72,14 +72,13 @@ func (m *Mapper) rekey(b *bound, c *change) (fate model.Fate, ends bool) {
 // where the source's table has no key or another one than the route, the change of a key is an update
 // whose before image holds the old one, which is seen where the route names the key's fields.
 func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Conflict, moved bool, why *model.Reason) {
-	inPlace := c.rekeyed == keyKept && c.op == opUpdate && (c.proven || b.beforeFull) && c.before != 0 && len(b.key) > 0
+	inPlace := keyInImages(b, c)
 	switch {
 	case c.rekeyed == keyNew && m.moves(b):
 		m.wasKey, why = m.sourceKey(m.wasKey[:0], b, c, &m.old)
 	case inPlace:
-		if why = m.locateBefore(b, c); why == nil {
-			// The record's key may write a value otherwise than the row does.
-			if !slices.ContainsFunc(b.key, func(f keyField) bool { return !m.isSame(f.source, c) }) {
+		if moved, why = m.keyDiffers(b, c); why == nil {
+			if !moved {
 				return 0, false, nil
 			}
 			m.wasKey, why = m.appendKeyFields(m.wasKey[:0], b, c, &m.key, true)
@@ -99,6 +98,56 @@ func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Co
 			" expected a key that stays, or on_key_change: move", excerpt(m.wasKey, 0))
 	}
 	return was, true, nil
+}
+
+// keyInImages reports whether the images of a change prove which key the row had.
+func keyInImages(b *bound, c change) bool {
+	return c.rekeyed == keyKept && c.op == opUpdate && (c.proven || b.beforeFull) && c.before != 0 && len(b.key) > 0
+}
+
+// keyDiffers compares the key's fields in the images: the record's key may write a value otherwise
+// than the row does.
+func (m *Mapper) keyDiffers(b *bound, c change) (bool, *model.Reason) {
+	if why := m.locateBefore(b, c); why != nil {
+		return false, why
+	}
+	return slices.ContainsFunc(b.key, func(f keyField) bool { return !m.isSame(f.source, c) }), nil
+}
+
+// carries makes the draft of a change that has its fate already one that ends with it when both keys
+// of the row are free, and reports whether the row has two: unless the ledger takes the CRM record along to
+// the new key, the row's next update creates a second one, and its delete finds none. A change whose
+// keys cannot be made keeps its fate alone.
+func (m *Mapper) carries(d *draft, b *bound, c change, fate model.Fate) bool {
+	if b.late == nil || !b.late.rules.Ledger {
+		return false
+	}
+	if d.key.Empty() && !m.keyed(d, b, c) || d.former.Empty() {
+		return false
+	}
+	ends := fate // here, so that nothing is allocated for the others
+	*d = draft{
+		item: d.item, name: d.name, route: b.route, kind: model.Update, space: b.space, group: d.group, key: d.key, former: d.former,
+		conflicts: d.conflicts, conflict: 2, ends: &ends,
+	}
+	return true
+}
+
+// keyed packs the keys of a change that got its fate before, if it may have changed them.
+func (m *Mapper) keyed(d *draft, b *bound, c change) bool {
+	inPlace := keyInImages(b, c)
+	if !inPlace && (c.rekeyed != keyNew || !m.moves(b)) || m.locate(b, c.image) != nil {
+		return false
+	}
+	if inPlace {
+		if differs, why := m.keyDiffers(b, c); why != nil || !differs {
+			return false
+		}
+	} else if c.op = opUpdate; m.decodeOld(len(b.key) == 0) != nil {
+		return false
+	}
+	d.group, _ = m.lateGroup(b, c)
+	return m.addKey(d, b, c) == nil
 }
 
 // keyChange refuses a record of a changed primary key.

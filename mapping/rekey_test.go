@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -222,6 +223,99 @@ func TestAMovedRowTellsTheLedgerItsFormerKey(t *testing.T) {
 		if it.Write.Want != want {
 			t.Errorf("%s: %v, want %v", name, it.Write.Want, want)
 		}
+	}
+}
+
+// A change of the key that leads to no write still carries what the ledger knows of the row to its new key: its
+// fate is the one it had, and waits for both keys.
+func TestAMovedRowThatIsNotWrittenIsCarriedToItsNewKey(t *testing.T) {
+	t.Parallel()
+	came := []string{"__debezium.oldkey", testKey}
+	create, update := debeziumEvent("c", "null", movedTo), debeziumEvent("u", testRow, movedTo)
+	when := func(r *config.Route) { r.When = `email == "x"` }
+	failing := func(r *config.Route) { r.When = `email + 1 > 2` }
+	ignored := func(r *config.Route) { r.OnUpdate = config.ActionIgnore }
+	unchanged := func(r *config.Route) { r.Update, r.Fields = config.UpdateChanged, fieldsOf("email", "none") }
+	short := func(r *config.Route) {
+		r.Fields[0].MaxLength = &config.MaxLength{Characters: 2, Over: config.OverReject}
+	}
+	required := func(r *config.Route) { r.Fields[0].Required = true }
+	grouped := func(r *config.Route) { r.To.Group = config.Group{Field: "tenant"} }
+	nothing := func(r *config.Route) { r.Fields = fieldsOf("name", "name") }
+	inPlace := func(edit func(*config.Route)) func(*config.Route) {
+		return func(r *config.Route) { edit(r); beforeFull(r); key("id")(r) }
+	}
+	for name, c := range map[string]struct {
+		edit        func(*config.Route)
+		value, want string
+		headers     []string
+		notCarried  bool
+	}{
+		"when":                             {edit: when, value: create, headers: came, want: "skip customers.when"},
+		"when, the route's key":            {edit: func(r *config.Route) { when(r); key("id")(r) }, value: create, headers: came, want: "skip customers.when"},
+		"when that fails":                  {edit: failing, value: create, headers: came, want: "refuse expression when"},
+		"updates ignored":                  {edit: ignored, value: create, headers: came, want: "skip customers.on_update"},
+		"too long":                         {edit: short, value: create, headers: came, want: "refuse too_long email"},
+		"required":                         {edit: required, value: debeziumEvent("c", "null", `{"id":8,"email":null}`), headers: came, want: "refuse required email"},
+		"no group":                         {edit: grouped, value: create, headers: came, want: "refuse no_group tenant"},
+		"no fields":                        {edit: nothing, value: create, headers: came, want: "refuse no_fields"},
+		"in place, when":                   {edit: inPlace(when), value: update, want: "skip customers.when"},
+		"in place, updates ignored":        {edit: inPlace(ignored), value: update, want: "skip customers.on_update"},
+		"in place, unchanged":              {edit: inPlace(unchanged), value: update, want: "unchanged"},
+		"in place, too long":               {edit: inPlace(short), value: update, want: "refuse too_long email"},
+		"the row's key stays":              {edit: inPlace(when), value: debeziumEvent("u", movedTo, movedTo), want: "skip customers.when", notCarried: true},
+		"no key changed":                   {edit: when, value: create, want: "skip customers.when", notCarried: true},
+		"an old key that cannot be read":   {edit: when, value: create, headers: []string{"__debezium.oldkey", "{"}, want: "refuse key_change __debezium.oldkey", notCarried: true},
+		"recreate":                         {edit: onKeyChange(config.KeyChangeRecreate, when), value: create, headers: came, want: "skip customers.when", notCarried: true},
+		"dead letter":                      {edit: onKeyChange(config.KeyChangeDeadLetter, when), value: create, headers: came, want: "refuse key_change __debezium.oldkey", notCarried: true},
+		"dead letter, in place":            {edit: onKeyChange(config.KeyChangeDeadLetter, inPlace(short)), value: update, want: "refuse key_change id", notCarried: true},
+		"dead letter, in place, when":      {edit: onKeyChange(config.KeyChangeDeadLetter, inPlace(when)), value: update, want: "skip customers.when", notCarried: true},
+		"a key that the row does not tell": {edit: func(r *config.Route) { when(r); key("nokey")(r) }, value: create, headers: came, want: "skip customers.when", notCarried: true},
+		"no ledger":                        {edit: func(r *config.Route) { when(r); r.ID = config.ID{Field: "crm_id"} }, value: create, headers: came, want: "skip customers.when", notCarried: true},
+	} {
+		route := routed(config.EnvelopeDebezium, ledgered, upserting, c.edit)
+		written := routed(config.EnvelopeDebezium, ledgered, upserting, key(route.Key...), func(r *config.Route) { r.Name, r.Before = "written", route.Before })
+		items := mustNew(t, []config.Route{route, written}).Map(record(newKey, c.value, c.headers...), nil)
+		it := items[0]
+		w := it.Write
+		it.Write = nil
+		if got := show(it); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if (w == nil) != c.notCarried {
+			t.Errorf("%s: carried is %v", name, w != nil)
+		}
+		if w == nil {
+			continue
+		}
+		n := w.Identity
+		if n.Key != newKey || n.Former != testKey || n.Ends == nil || *n.Ends != it.Fate || w.Name != it.Name || w.Route != it.Route {
+			t.Errorf("%s: %s carries from %q to %q and ends as %+v", name, w.Route, n.Former, n.Key, n.Ends)
+		}
+		if keys := items[1].Write.Conflicts[:2]; !slices.Equal(w.Conflicts, keys) {
+			t.Errorf("%s: it waits for %v, and what is written for %v first", name, w.Conflicts, keys)
+		}
+		if back := w.Source.Record(); string(back.Value) != c.value {
+			t.Errorf("%s: the kept record differs: %s", name, back.Value)
+		}
+	}
+}
+
+// Each route of a topic carries what its own ledger rows are, beside routes that write.
+func TestAMovedRowIsCarriedByEachRouteThatDoesNotWriteIt(t *testing.T) {
+	t.Parallel()
+	two := func(r *config.Route) { r.Name, r.To.Object, r.When = "two", "company", `email == "x"` }
+	m := mustNew(t, []config.Route{routed(config.EnvelopeDebezium, ledgered, upserting), routed(config.EnvelopeDebezium, ledgered, upserting, two)})
+	items := m.Map(record(newKey, debeziumEvent("c", "null", movedTo), "__debezium.oldkey", testKey), nil)
+	if len(items) != 2 || items[0].Write == nil || items[1].Write == nil || items[0].Write.Source != items[1].Write.Source {
+		t.Fatalf("%s", showAll(items))
+	}
+	one, other := items[0].Write.Identity, items[1].Write.Identity
+	if one.Ends != nil || one.Update == "" || other.Ends == nil || other.Update != "" || items[1].Fate.Rule != "two.when" || items[0].Fate.Kind != model.Open {
+		t.Errorf("%+v and %+v", one, other)
+	}
+	if one.Former != other.Former || one.Key != other.Key || other.Space.Object != "company" {
+		t.Errorf("%q to %q, and %q to %q in %s", one.Former, one.Key, other.Former, other.Key, other.Space)
 	}
 }
 

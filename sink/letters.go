@@ -109,11 +109,15 @@ func (l *letters) doubted(e *batching.Entry, fate model.Fate, sent time.Time) {
 }
 
 func (l *letters) letterOf(w *model.Write, fate model.Fate, first, last time.Time) *deadletter.Letter {
-	return &deadletter.Letter{
+	d := &deadletter.Letter{
 		Record: w.Source.Record(), Reason: *fate.Reason, InDoubt: fate.Kind == model.InDoubt,
 		Group: l.sink.config.Kafka.Group, Route: w.Route, Destination: w.Destination, Type: w.Type, ID: w.ID,
 		Attempts: w.Attempts, First: first, Last: last,
 	}
+	if w.Identity != nil && w.Identity.Ends != nil {
+		d.Destination = model.Destination{} // mapping refused it, as any other that became no write
+	}
+	return d
 }
 
 func (l *letters) add(p model.TopicPartition, id writeID, d *deadletter.Letter, acknowledged func()) {

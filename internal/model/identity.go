@@ -29,6 +29,9 @@ type Identity struct {
 	Key string
 	// Former is the key that the row had before its primary key was changed, or empty.
 	Former string
+	// Ends is the fate that mapping has given a write whose row comes here from its former key, nil for
+	// every other: nothing is sent, but what is known of the row goes with it to its new key.
+	Ends *Fate
 	// Given is the CRM id that the row itself carries, Group the group that it names; empty
 	// where the record does not say it.
 	Given, Group string

@@ -116,11 +116,12 @@ func (w *Write) Size() int64 {
 type Operation string
 
 // Item is one (record, write) of a record that was mapped: either a write to
-// do, or a fate that mapping already knows (skipped by a rule, refused).
+// do, or a fate that mapping already knows (skipped by a rule, refused). It has both
+// where that fate waits for the row's keys (Identity.Ends).
 type Item struct {
 	Name      WriteName
 	Route     string
 	Operation Operation // empty when the record could not be read so far
-	Write     *Write    // nil: Fate is final
+	Write     *Write    // nil: Fate is final at once
 	Fate      Fate
 }

@@ -96,7 +96,7 @@ func (m *maker) record(ctx context.Context, r *model.Record) error {
 	for i := range m.items {
 		it := &m.items[i]
 		p := positionOf(r, it)
-		if it.Write != nil {
+		if it.Fate.Kind == model.Open {
 			m.writes = append(m.writes, it.Write)
 			m.positions[it.Write] = p
 			continue

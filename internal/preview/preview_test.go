@@ -204,6 +204,33 @@ func TestEveryRecordIsShownOnceForEachRouteThatTakesIt(t *testing.T) {
 	}
 }
 
+// A row whose key changed and that is not written is shown as what it is: that the ledger takes its id along
+// sends nothing.
+func TestAChangedKeyThatIsNotWrittenIsShownAsThat(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("envelope: plain", "envelope: debezium", "id: {field: crm_id}", "id: ledger\n    before: keys\n    on_create: upsert\n    on_update: upsert\n    when: email != \"x\"",
+		"{email: email, name: name}", "{email: {from: email, max_length: {characters: 5}}, name: name}").Replace(contacts)
+	moved := func(offset int64, email string) model.Record {
+		r := row(offset, `{"id":2}`, `{"before":null,"after":{"id":2,"email":"`+email+`"},"op":"c"}`)
+		r.Headers = []model.Header{{Key: "__debezium.oldkey", Value: []byte(`{"id":1}`)}}
+		return r
+	}
+	doc := previewed(t, configured(t, text), captureOf(t, moved(0, "x"), moved(1, "too long"), moved(2, "a@b.c")))
+	var fates []string
+	for _, n := range doc.NotSent {
+		fates = append(fates, n.Fate+" "+n.Rule)
+		if n.Reason != nil {
+			fates[len(fates)-1] += n.Reason.Code
+		}
+	}
+	if got := strings.Join(fates, ", "); got != "skipped contacts.when, dead_lettered too_long" || told(doc) != "undecided×1" {
+		t.Errorf("%s, and the requests %s", got, told(doc))
+	}
+	if s := doc.Summary; s.Skipped != 1 || s.DeadLettered != 1 || s.Writes["undecided"] != 1 || len(s.Writes) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // What is not JSON's own is where programs lose digits: they must be in all forms as the
 // row has them.
 func TestNumbersKeepTheirDigits(t *testing.T) {

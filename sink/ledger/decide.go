@@ -78,11 +78,13 @@ func (d *Decider) Decide(w *model.Write, now time.Time) Decision {
 		c.row.Key = c.n.Former
 		c.own = d.Lookup(c.row)
 	}
-	id, group, known := c.id()
 	var out Decision
-	if known {
+	switch id, group, known := c.id(); {
+	case c.n.Ends != nil:
+		out = c.ended()
+	case known:
 		out = c.known(id, group)
-	} else {
+	default:
 		out = c.unknown()
 	}
 	if out.Action == Send && out.Type != model.Delete && len(c.n.Parents) > 0 {
@@ -90,6 +92,25 @@ func (d *Decider) Decide(w *model.Write, now time.Time) Decision {
 	}
 	out.Learned = c.learned
 	return out
+}
+
+// ended decides about a write that has its fate and only takes along what is known of its row. A create
+// under the row's former key that is still on its way will tell the id.
+func (c *deciding) ended() Decision {
+	if c.row.Key == c.n.Former && c.own.State == Unknown && c.own.Open != nil {
+		if c.learned.Doubted.IsZero() {
+			c.learned.Doubted = c.now
+		}
+		if over := c.learned.Doubted.Add(c.Timeout); c.now.Before(over) {
+			return c.await(over)
+		}
+	}
+	return Decision{Action: Settle, Fate: *c.n.Ends}
+}
+
+// await waits for what becomes of an announced create.
+func (c *deciding) await(until time.Time) Decision {
+	return Decision{Action: Await, Watch: c.row, Until: until, Why: "a create of this row was announced and what became of it is not known yet"}
 }
 
 // id returns the CRM id that is known, and whose CRM it is in.
@@ -252,11 +273,9 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 	if !lost {
 		over = since.Add(c.Timeout) // whoever sent it may still get an answer, and write the id down
 	}
-	await := Decision{Action: Await, Watch: c.row, Why: "a create of this row was announced and what became of it is not known yet"}
 	if !c.searchable() {
 		if c.now.Before(over) {
-			await.Until = over
-			return await
+			return c.await(over)
 		}
 		return c.park()
 	}
@@ -285,8 +304,7 @@ func (c *deciding) doubtful(since time.Time, lost bool) Decision {
 		if !c.now.Before(next) {
 			return c.search()
 		}
-		await.Until = next
-		return await
+		return c.await(next)
 	}
 }
 

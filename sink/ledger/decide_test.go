@@ -97,6 +97,8 @@ func TestDecide(t *testing.T) {
 	with := func(n model.Identity, edit func(*model.Identity)) model.Identity { edit(&n); return n }
 	at := testNow.Add
 	gone := model.Identity{Deleted: true}
+	when := model.Skip("customers.when")
+	ended := model.Identity{Former: "old", Ends: &when}
 	child := with(acme, func(n *model.Identity) {
 		n.Parents = []model.Parent{{Space: &testSpace, Key: "p", Field: "accountid", Column: "company"}}
 	})
@@ -112,6 +114,9 @@ func TestDecide(t *testing.T) {
 		"and last where it says":                        {situation{want: model.Update, rules: model.Rules{Sources: []model.IDSource{model.FromLedger, model.FromRow}}, identity: with(acme, func(n *model.Identity) { n.Given = "5" }), rows: own(knownAs("7", "acme"))}, "update 7 in acme"},
 		"an id whose group nobody says":                 {situation{want: model.Delete, rules: model.Rules{Sources: []model.IDSource{model.FromRow}}, identity: with(gone, func(n *model.Identity) { n.Given = "5" })}, "dead_lettered no_group"},
 		"a moved row is found under its former key":     {situation{want: model.Create, rules: ledgerOnly, identity: with(acme, func(n *model.Identity) { n.Former = "old" }), rows: map[string]Answer{"old": knownAs("7", "acme")}}, "update 7 in acme"},
+		"it has its fate, whatever is known":            {situation{want: model.Update, rules: search, identity: ended, rows: map[string]Answer{"old": knownAs("7", "acme")}}, "skipped customers.when"},
+		"and waits for the create of its former key":    {situation{want: model.Update, rules: search, identity: ended, rows: map[string]Answer{"old": announcedByOther}}, "await old for 1m0s"},
+		"but no longer than that can take":              {situation{want: model.Update, rules: search, identity: with(ended, func(n *model.Identity) { n.Doubted = at(-testTimeout) }), rows: map[string]Answer{"old": announcedByOther}}, "skipped customers.when"},
 		"an unknown row is created":                     {situation{want: model.Create, rules: ledgerOnly, identity: acme}, "create in acme"},
 		"an unknown row is searched for by upsert":      {situation{want: model.Create, rules: search, identity: upsert}, "search in acme"},
 		"a create does not search":                      {situation{want: model.Create, rules: search, identity: matched}, "create in acme"},
