@@ -198,10 +198,10 @@ func (s *Sink) drain(end ending) (unwritten error) {
 	}
 	s.closeRequests()
 	s.requests.Wait()
-	if !s.await(end.kafka, s.letters.empty) {
-		unwritten = s.letters.unwritten()
-	}
-	if !s.await(end.kafka, func() bool { return len(s.identity.writing) == 0 }) {
+	remembered := func() bool { return len(s.identity.writing) == 0 }
+	// Together: a refused write of which the ledger has to know first is a letter behind that.
+	s.await(end.kafka, func() bool { return s.letters.empty() && remembered() })
+	if unwritten = s.letters.unwritten(); !s.await(end.kafka, remembered) {
 		s.log.Warn().Str("topic", ledgerTopic(s.config)).
 			Msg("the ledger topic did not acknowledge everything before the shutdown timeout: the records that it is about are read again at the next start")
 	}
