@@ -114,7 +114,7 @@ func TestReadersAreBounded(t *testing.T) {
 		runtime.ReadMemStats(&mapped)
 		count := len(items)
 		// Each row of Canal is a write of its own, with its struct.
-		if took, size := int64(mapped.TotalAlloc-before.TotalAlloc), int64(len(c.value)); took > 20*size+int64(count)*2048 {
+		if took, size := int64(mapped.TotalAlloc-before.TotalAlloc), int64(len(c.value)); took > 20*size+int64(count)*2304 {
 			t.Errorf("%s: %d bytes allocated for a record of %d: %.80s", name, took, size, showAll(items[:1]))
 		}
 		clear(items)
