@@ -138,7 +138,7 @@ func (j *judge) surelyKnown(of *Event) (known bool) {
 	for i := range j.run.Events {
 		e := &j.run.Events[i]
 		switch {
-		case e.Key != of.Key || e.Number > of.Number:
+		case e.Key != of.Key || e.Number >= of.Number:
 			continue
 		case e.Type == model.Delete || e.Group != of.Group:
 			known = false
