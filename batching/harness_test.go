@@ -48,6 +48,11 @@ func requests(n int) func(*batching.Config) {
 	return func(c *batching.Config) { c.Requests = n }
 }
 
+// awaiting has a write that is undecided wait for an answer that decides it.
+func awaiting(c *batching.Config) {
+	c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
+}
+
 func to(group string) model.Destination {
 	return model.Destination{Integration: "hubspot", Group: group, Object: "contact"}
 }

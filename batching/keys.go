@@ -32,18 +32,13 @@ func (t *keyTable) acquire(e *Entry) (blocked int) {
 	for _, c := range e.Write.Conflicts {
 		k := t.keys[c]
 		if k == nil {
-			k = t.take()
-			k.owner = e
-			t.keys[c] = k
+			t.open(c).owner = e
 			continue
 		}
 		if n := len(k.waiters); k.owner == e || n > 0 && k.waiters[n-1] == e {
 			continue // the same member twice in one set
 		}
-		if k.owner == nil && len(k.waiters) == 0 {
-			t.wanting++
-		}
-		k.waiters = append(k.waiters, e)
+		t.queue(k, e)
 		blocked++
 	}
 	return blocked
@@ -56,21 +51,25 @@ func (t *keyTable) join(e *Entry, c model.Conflict) bool {
 	k := t.keys[c]
 	switch {
 	case k == nil:
-		k = t.take()
-		k.owner = e
-		t.keys[c] = k
+		t.open(c).owner = e
 		return true
 	case k.owner != nil && k.owner.state == waiting:
 		k.owner.blocked++
 		k.waiters = slices.Insert(k.waiters, 0, k.owner)
 		k.owner = e
 		return true
-	case k.owner == nil && len(k.waiters) == 0:
+	}
+	t.queue(k, e)
+	e.blocked++
+	return false
+}
+
+// queue puts an entry behind those that wait for a key.
+func (t *keyTable) queue(k *keyState, e *Entry) {
+	if k.owner == nil && len(k.waiters) == 0 {
 		t.wanting++
 	}
 	k.waiters = append(k.waiters, e)
-	e.blocked++
-	return false
 }
 
 // settle marks the entry's keys as done but not durable.
@@ -96,8 +95,7 @@ func (t *keyTable) shut(set []model.Conflict) {
 		}
 		k := t.keys[c]
 		if k == nil {
-			k = t.take()
-			t.keys[c] = k
+			k = t.open(c)
 		}
 		k.settled++
 	}
@@ -177,9 +175,14 @@ func (t *keyTable) pass(c model.Conflict, k *keyState, freed func(*Entry)) {
 // writes between two commits of a busy sink, at about 60 bytes each.
 const maxFreeKeys = 16 << 10
 
-func (t *keyTable) take() *keyState {
+// open begins the state of a key that nothing is known of.
+func (t *keyTable) open(c model.Conflict) *keyState {
+	var k *keyState
 	if len(t.free) == 0 {
-		return new(keyState)
+		k = new(keyState)
+	} else {
+		k = popLast(&t.free)
 	}
-	return popLast(&t.free)
+	t.keys[c] = k
+	return k
 }

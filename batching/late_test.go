@@ -41,9 +41,7 @@ func TestAFateThatNeedsNoRequestFreesTheKey(t *testing.T) {
 	t.Parallel()
 	settings := usual()
 	settings.Linger = 0
-	b := newBench(t, settings, func(c *batching.Config) {
-		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
-	})
+	b := newBench(t, settings, awaiting)
 	e := b.add(to("a"), model.Undecided, 1)
 	successor := b.add(to("a"), model.Update, 1)
 	b.none("it is not decided")
@@ -66,9 +64,7 @@ func TestAFateThatNeedsNoRequestFreesTheKey(t *testing.T) {
 // Answers come one by one: each write would go alone, had it lingered while it waited for its own.
 func TestWritesThatAreDecidedLateTravelTogether(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, usual(), func(c *batching.Config) {
-		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
-	})
+	b := newBench(t, usual(), awaiting)
 	all := b.addMany(4, to("a"), model.Undecided, 1)
 	b.now = b.now.Add(time.Minute)
 	decide := func(i int) {
@@ -92,9 +88,7 @@ func TestWritesThatAreDecidedLateTravelTogether(t *testing.T) {
 
 func TestWhoIsLeftWhenAPartitionGoesIsNotKeptByWhoWent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, usual(), func(c *batching.Config) {
-		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
-	})
+	b := newBench(t, usual(), awaiting)
 	goes := b.add(to("a"), model.Undecided, 1)
 	behind := b.add(to("a"), model.Create, 2)
 	b.now = b.now.Add(time.Second)

@@ -72,9 +72,7 @@ func TestWhoWaitsForAnotherKeyGivesARecordUp(t *testing.T) {
 	t.Parallel()
 	settings := usual()
 	settings.Linger = 0
-	b := newBench(t, settings, func(c *batching.Config) {
-		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
-	})
+	b := newBench(t, settings, awaiting)
 	late := b.add(to("a"), model.Undecided, 1)
 	waits := b.add(to("a"), model.Update, 90, 1)
 	b.none("one is not decided, and the other one waits for it")
@@ -107,9 +105,7 @@ func TestWhoWaitsForARecordGoesWithItsPartition(t *testing.T) {
 
 func TestWhoWaitsForALaterWriteGoesWithItToo(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, usual(), func(c *batching.Config) {
-		c.Resolve = func(e *batching.Entry) bool { return e.Write.Type != model.Undecided }
-	})
+	b := newBench(t, usual(), awaiting)
 	late := b.add(to("a"), model.Undecided, 1)
 	b.add(to("a"), model.Update, 90)
 	if late.Write.Type = model.Update; b.sched.Lock(late, 90, b.now) {

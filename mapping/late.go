@@ -141,7 +141,7 @@ func (m *Mapper) addMatch(d *draft, b *bound, c change) *model.Reason {
 
 // changesMatch reports whether an event proves that a row was found by other values before.
 func (m *Mapper) changesMatch(b *bound, c change) bool {
-	if c.op != opUpdate || !c.proven && !b.beforeFull || c.before == 0 || m.locateBefore(b, c) != nil {
+	if !provesBefore(b, c) || m.locateBefore(b, c) != nil {
 		return false
 	}
 	for i := range b.late.match {

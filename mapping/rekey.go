@@ -102,7 +102,7 @@ func (m *Mapper) keyBefore(b *bound, c change, now model.Conflict) (was model.Co
 
 // keyInImages reports whether the images of a change prove which key the row had.
 func keyInImages(b *bound, c change) bool {
-	return c.rekeyed == keyKept && c.op == opUpdate && (c.proven || b.beforeFull) && c.before != 0 && len(b.key) > 0
+	return c.rekeyed == keyKept && len(b.key) > 0 && provesBefore(b, c)
 }
 
 // keyDiffers compares the key's fields in the images: the record's key may write a value otherwise

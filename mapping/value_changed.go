@@ -10,10 +10,15 @@ import (
 // route wants to send no more than that. It does not where the CRM record that is
 // written is another one than before: of that nothing is known.
 func (m *Mapper) knowsChanges(b *bound, c change) bool {
-	if !b.onChange || c.op != opUpdate || c.before == 0 || !c.proven && !b.beforeFull {
+	if !b.onChange || !provesBefore(b, c) {
 		return false
 	}
 	return m.locateBefore(b, c) == nil && m.isSame(b.route.id, c) && m.isSame(b.groupField, c)
+}
+
+// provesBefore reports whether a change shows what the row was before an update, and that can be believed.
+func provesBefore(b *bound, c change) bool {
+	return c.op == opUpdate && c.before != 0 && (c.proven || b.beforeFull)
 }
 
 // locateBefore finds the columns of a route in the row before the update.

@@ -56,8 +56,9 @@ type awaited struct {
 }
 
 func newIdentities(s *Sink) *identities {
+	records := s.mapper.Records()
 	d := &identities{
-		sink: s, awaiting: make(map[*batching.Entry]awaited), recent: newRecent(), records: s.mapper.Records(),
+		sink: s, awaiting: make(map[*batching.Entry]awaited), recent: newRecent(records), records: records,
 		writing: make(map[*flushed]struct{}), doubts: make(map[*batching.Entry]ledger.Create),
 	}
 	d.searches = newSearches(s)
@@ -103,10 +104,11 @@ func (d *identities) resolve(e *batching.Entry) bool {
 	if e.Write.Identity == nil {
 		return true
 	}
-	x := d.decide(e, time.Now())
+	now := time.Now()
+	x := d.decide(e, now)
 	if x.Action == ledger.Send {
 		become(e.Write, &x)
-		return d.lock(e, time.Now())
+		return d.lock(e, now)
 	}
 	d.undecided = append(d.undecided, undecided{e, x})
 	return false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ampersink/ampersink/internal/model"
+	"github.com/ampersink/ampersink/mapping"
 )
 
 // recent remembers the records that were written lately by what they can be searched by: a
@@ -21,9 +22,10 @@ type recent struct {
 	left []recentID
 	// values are the match values that records were lately updated with, in two maps: of this time
 	// and of the time before.
-	seed   maphash.Seed
-	values [2]map[model.Conflict]uint64
-	since  time.Time // the first of them is kept
+	seed    maphash.Seed
+	records *mapping.Records
+	values  [2]map[model.Conflict]uint64
+	since   time.Time // the first of them is kept
 }
 
 type recentID struct {
@@ -45,10 +47,10 @@ type recentRecord struct {
 // thousand a second.
 const maxRecent = 64 << 10
 
-func newRecent() recent {
+func newRecent(records *mapping.Records) recent {
 	return recent{
 		by: make(map[recentKey]recentRecord), ids: make(map[recentID]recentKey), gone: make(map[recentID]time.Time),
-		seed: maphash.MakeSeed(), values: [2]map[model.Conflict]uint64{{}, {}},
+		seed: maphash.MakeSeed(), records: records, values: [2]map[model.Conflict]uint64{{}, {}},
 	}
 }
 
@@ -82,9 +84,9 @@ func (r *recent) forget(k recentKey) {
 	}
 }
 
-// updated notes that a record, as a member of a conflict set, has these match values now: those that
-// it had may be another row's, and a search may show it by them still.
-func (r *recent) updated(record model.Conflict, w *model.Write, now time.Time) {
+// updated notes that a record has these match values now: those that it had may be another row's, and a
+// search may show it by them still.
+func (r *recent) updated(w *model.Write, now time.Time) {
 	if w.Identity.Match == "" {
 		return
 	}
@@ -96,12 +98,13 @@ func (r *recent) updated(record model.Conflict, w *model.Write, now time.Time) {
 		r.values[0], r.values[1], r.since = r.values[1], r.values[0], now
 		clear(r.values[0])
 	}
-	r.values[0][record] = maphash.String(r.seed, w.Identity.Match)
+	r.values[0][r.records.Conflict(w.Destination, w.ID)] = maphash.String(r.seed, w.Identity.Match)
 }
 
 // isAnother reports whether a record has other match values than these, as it was updated lately,
 // whatever a search says.
-func (r *recent) isAnother(record model.Conflict, n *model.Identity) bool {
+func (r *recent) isAnother(d model.Destination, n *model.Identity, id string) bool {
+	record := r.records.Conflict(d, id)
 	for _, values := range r.values {
 		if v, known := values[record]; known {
 			return v != maphash.String(r.seed, n.Match)

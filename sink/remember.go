@@ -203,7 +203,7 @@ func (d *identities) remember(e *batching.Entry, o *model.Outcome, f *flight) bo
 			return false
 		}
 	default:
-		d.recent.updated(d.records.Conflict(w.Destination, w.ID), w, time.Now())
+		d.recent.updated(w, time.Now())
 		same := known.State == ledger.Known && known.ID == row.ID && known.Group == row.Group
 		if same && !d.doubts[e].Announced() && d.former(w).State == ledger.Unknown {
 			return false

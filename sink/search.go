@@ -294,9 +294,7 @@ func (d *identities) found(e *batching.Entry, group string, f *found, sent, now 
 	n := e.Write.Identity
 	to := e.Write.Destination
 	to.Group = group
-	f.ids = slices.DeleteFunc(f.ids, func(id string) bool {
-		return d.recent.isGone(to, n, id) || d.recent.isAnother(d.records.Conflict(to, id), n)
-	})
+	f.ids = slices.DeleteFunc(f.ids, func(id string) bool { return d.recent.isGone(to, n, id) || d.recent.isAnother(to, n, id) })
 	n.In = group
 	switch {
 	case f.refused:
