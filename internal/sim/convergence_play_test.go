@@ -94,16 +94,15 @@ func (p *play) produce(records []*model.Record) {
 	p.kafka.ProduceTo(p.t, out...)
 }
 
-// worsen draws what goes wrong with requests from now on.
-func (p *play) worsen() {
-	kinds := sandbox.Faults{
+// sandboxFaults are those that a CRM of any rows has.
+func sandboxFaults() sandbox.Faults {
+	return sandbox.Faults{
 		{Do: sandbox.DoStatus, Status: http.StatusServiceUnavailable},
 		{Do: sandbox.DoStatus, Status: http.StatusTooManyRequests, RetryAfter: time.Second, RetryAfterForm: "seconds"},
 		{Do: sandbox.DoStatus, Status: http.StatusInternalServerError},
 		{Do: sandbox.DoStatus, Status: http.StatusBadGateway, Body: "html", Apply: "yes"},
 		{Do: sandbox.DoReset},
 		{Do: sandbox.DoReset, Apply: "yes"},
-		{Do: sandbox.DoReset, Type: "create", Apply: "late", Delay: 300 * time.Millisecond}, // an update would come behind its successor
 		{Do: sandbox.DoHang},
 		{Do: sandbox.DoHang, Apply: "yes"},
 		{Do: sandbox.DoCut},
@@ -112,6 +111,12 @@ func (p *play) worsen() {
 		{Do: sandbox.DoShape},
 		{Do: sandbox.DoLatency, Delay: 5 * time.Second},
 	}
+}
+
+// worsen draws what goes wrong with requests from now on.
+func (p *play) worsen() {
+	// An update that is applied late would come behind its successor.
+	kinds := append(sandboxFaults(), sandbox.Fault{Do: sandbox.DoReset, Type: "create", Apply: "late", Delay: 300 * time.Millisecond})
 	var faults sandbox.Faults
 	for range p.random.IntN(4) {
 		f := kinds[p.random.IntN(len(kinds))]

@@ -5,7 +5,6 @@ package sim_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -171,23 +170,7 @@ func (f *family) still() bool {
 
 // worsen draws what goes wrong with requests from now on.
 func (f *family) worsen() {
-	kinds := sandbox.Faults{
-		{Do: sandbox.DoStatus, Status: http.StatusServiceUnavailable},
-		{Do: sandbox.DoStatus, Status: http.StatusTooManyRequests, RetryAfter: time.Second, RetryAfterForm: "seconds"},
-		{Do: sandbox.DoStatus, Status: http.StatusInternalServerError},
-		{Do: sandbox.DoStatus, Status: http.StatusBadGateway, Body: "html", Apply: "yes"},
-		{Do: sandbox.DoReset},
-		{Do: sandbox.DoReset, Apply: "yes"},
-		{Do: sandbox.DoHang},
-		{Do: sandbox.DoHang, Apply: "yes"},
-		{Do: sandbox.DoCut},
-		{Do: sandbox.DoShort},
-		{Do: sandbox.DoAbsent},
-		{Do: sandbox.DoShape},
-		{Do: sandbox.DoLock},
-		{Do: sandbox.DoWholeBatch},
-		{Do: sandbox.DoLatency, Delay: 5 * time.Second},
-	}
+	kinds := append(sandboxFaults(), sandbox.Fault{Do: sandbox.DoLock}, sandbox.Fault{Do: sandbox.DoWholeBatch})
 	var faults sandbox.Faults
 	for range 1 + f.random.IntN(3) {
 		x := kinds[f.random.IntN(len(kinds))]
